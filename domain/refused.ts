@@ -1,0 +1,28 @@
+/** Every rule that can say no, as a closed set: the gateway must have a status for each. */
+export type RefusalCode =
+  | 'image-unknown'
+  | 'image-exists'
+  | 'image-protected'
+  | 'image-not-queued'
+  | 'image-not-active'
+  | 'formats-missing'
+  | 'format-fixed'
+  | 'not-allowed'
+  | 'property-exists'
+  | 'property-missing'
+  | 'field-fixed'
+  | 'tag-missing'
+  | 'limit-exceeded'
+  | 'upload-ended'
+  | 'claim-superseded';
+
+/** A rule said no. The message is for the caller to read, and names what to do where it can. */
+export class Refused extends Error {
+  readonly code: RefusalCode;
+
+  constructor(code: RefusalCode, message: string) {
+    super(message);
+    this.name = 'Refused';
+    this.code = code;
+  }
+}
