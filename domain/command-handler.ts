@@ -54,7 +54,10 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
     }));
 
   const fold = (slice: StreamSlice): State =>
-    slice.events.reduce((state, event) => decider.evolve(state, event as unknown as Event), decider.initial);
+    slice.events.reduce(
+      (state, event) => decider.evolve(state, event as unknown as Event),
+      decider.initial,
+    );
 
   return async function handle(
     streamId: string,

@@ -1,0 +1,186 @@
+import { Refused } from '../refused.ts';
+import { allows, authorize, type Caller, isAdmin } from './access.ts';
+import type { Attributes, ImageLimits, Visibility } from './attributes.ts';
+import type { CallerCommand, PatchOperation } from './commands.ts';
+import type { Change, ImageEvent, PropertyChange } from './events.ts';
+import type { Image } from './state.ts';
+
+type Existing = Exclude<Image, { status: 'absent' | 'deleted' }>;
+
+/** What `CreateImage` leads to. An id is spent for ever, so a deleted image's id exists too. */
+export function decideCreation(
+  { caller, attributes }: CallerCommand & { type: 'CreateImage' },
+  state: Image,
+  limits: ImageLimits,
+): readonly ImageEvent[] {
+  if (!allows('add_image', attributes, caller))
+    throw new Refused(
+      'not-allowed',
+      attributes.owner === caller.projectId
+        ? 'You are not authorized to complete add_image action.'
+        : 'You are not permitted to create images owned by another project.',
+    );
+  guardVisibility(attributes.visibility, attributes, caller);
+  guardLimits(attributes, limits, attributes);
+  if (state.status !== 'absent')
+    throw new Refused('image-exists', 'An image with the same id already exists');
+  return [{ type: 'ImageCreated', data: attributes }];
+}
+
+/** What `UpdateImage` leads to: the operations in order on one draft, then the difference as facts. */
+export function decideUpdate(
+  { caller, operations }: { caller: Caller; operations: readonly PatchOperation[] },
+  state: Existing,
+  limits: ImageLimits,
+): readonly ImageEvent[] {
+  const draft = operations.reduce((before, operation) => {
+    guardOperation(operation, before, state, caller);
+    return applied(operation, before);
+  }, attributesOf(state));
+  guardLimits(draft, limits, state);
+  return differences(state, draft);
+}
+
+const attributesOf = (state: Existing): Attributes => ({
+  name: state.name,
+  owner: state.owner,
+  visibility: state.visibility,
+  protected: state.protected,
+  hidden: state.hidden,
+  diskFormat: state.diskFormat,
+  containerFormat: state.containerFormat,
+  minDisk: state.minDisk,
+  minRam: state.minRam,
+  tags: state.tags,
+  properties: state.properties,
+});
+
+function guardOperation(
+  operation: PatchOperation,
+  draft: Attributes,
+  state: Existing,
+  caller: Caller,
+): void {
+  if (operation.kind === 'set') {
+    guardField(operation, draft, state, caller);
+    return;
+  }
+  const present = Object.hasOwn(draft.properties, operation.property);
+  if (operation.kind === 'add-property') {
+    if (present && !operation.overwrite)
+      throw new Refused('property-exists', `Property ${operation.property} already present.`);
+  } else if (!present)
+    throw new Refused('property-missing', `Property ${operation.property} does not exist.`);
+}
+
+function guardField(
+  { field, value }: PatchOperation & { kind: 'set' },
+  draft: Attributes,
+  state: Existing,
+  caller: Caller,
+): void {
+  if (field === 'visibility') guardVisibility(value as Visibility, draft, caller);
+  else if (field === 'owner' && !isAdmin(caller))
+    throw new Refused('not-allowed', "You are not permitted to modify 'owner' on this image.");
+  else if ((field === 'diskFormat' || field === 'containerFormat') && state.status !== 'queued') {
+    const name = field === 'diskFormat' ? 'disk_format' : 'container_format';
+    throw new Refused('format-fixed', `Attribute ${name} can be only replaced for a queued image.`);
+  }
+}
+
+function guardVisibility(visibility: Visibility, target: Attributes, caller: Caller): void {
+  if (visibility === 'public') authorize('publicize_image', target, caller);
+  if (visibility === 'community') authorize('communitize_image', target, caller);
+}
+
+function applied(operation: PatchOperation, draft: Attributes): Attributes {
+  if (operation.kind === 'set') {
+    if (operation.field === 'tags')
+      return { ...draft, tags: [...new Set(operation.value as readonly string[])] };
+    return { ...draft, [operation.field]: operation.value };
+  }
+  const others = Object.entries(draft.properties).filter(([name]) => name !== operation.property);
+  const kept = operation.kind === 'remove-property' ? [] : [[operation.property, operation.value]];
+  const properties = Object.fromEntries([...others, ...kept]);
+  return { ...draft, properties };
+}
+
+/** Glance checks the property count only when a name is new, the tag count whenever tags grow. */
+function guardLimits(after: Attributes, limits: ImageLimits, before: Attributes): void {
+  const names = Object.keys(after.properties);
+  const grew = before === after || names.some((name) => !Object.hasOwn(before.properties, name));
+  guardCount('properties', names.length, limits.properties, grew);
+  guardCount(
+    'tags',
+    after.tags.length,
+    limits.tags,
+    before === after || after.tags.length > before.tags.length,
+  );
+}
+
+function guardCount(what: string, count: number, limit: number, grew: boolean): void {
+  if (grew && limit >= 0 && count > limit)
+    throw new Refused(
+      'limit-exceeded',
+      `The limit has been exceeded on the number of allowed image ${what}. Attempted: ${count}, Maximum: ${limit}`,
+    );
+}
+
+const plainFields: readonly Change['field'][] = [
+  'name',
+  'owner',
+  'hidden',
+  'diskFormat',
+  'containerFormat',
+  'minDisk',
+  'minRam',
+];
+
+function differences(before: Attributes, after: Attributes): readonly ImageEvent[] {
+  const changes = plainFields
+    .filter((field) => before[field] !== after[field])
+    .map((field): Change => ({ field, from: before[field], to: after[field] }));
+  const properties = propertyChanges(before.properties, after.properties);
+  const removed = before.tags.filter((tag) => !after.tags.includes(tag));
+  const added = after.tags.filter((tag) => !before.tags.includes(tag));
+  return [
+    ...(changes.length > 0 || properties.length > 0
+      ? [{ type: 'ImageUpdated', data: { changes, properties } } as const]
+      : []),
+    ...(before.visibility !== after.visibility
+      ? [
+          {
+            type: 'VisibilityChanged',
+            data: { from: before.visibility, to: after.visibility },
+          } as const,
+        ]
+      : []),
+    ...(before.protected !== after.protected
+      ? [
+          {
+            type: 'ProtectionChanged',
+            data: { from: before.protected, to: after.protected },
+          } as const,
+        ]
+      : []),
+    ...removed.map((tag) => ({ type: 'TagRemoved', data: { tag } }) as const),
+    ...added.map((tag) => ({ type: 'TagAdded', data: { tag } }) as const),
+  ];
+}
+
+function propertyChanges(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): readonly PropertyChange[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names]
+    .map((property) => ({
+      property,
+      from: ownValue(before, property),
+      to: ownValue(after, property),
+    }))
+    .filter(({ from, to }) => from !== to);
+}
+
+const ownValue = (record: Readonly<Record<string, string>>, name: string): string | null =>
+  Object.hasOwn(record, name) ? (record[name] ?? null) : null;

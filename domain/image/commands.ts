@@ -1,0 +1,67 @@
+import type { Caller } from './access.ts';
+import type { AttributeField, Attributes } from './attributes.ts';
+import type { AbortReason, Digests, IngestFailure } from './events.ts';
+
+/** One step of a client's change, already checked for type, length and range. */
+export type PatchOperation =
+  | {
+      readonly kind: 'set';
+      readonly field: AttributeField;
+      readonly value: Attributes[AttributeField];
+    }
+  | {
+      readonly kind: 'add-property';
+      readonly property: string;
+      readonly value: string;
+      /** JSON-patch 2.1 replaces a property that is there, 2.0 refuses. */
+      readonly overwrite: boolean;
+    }
+  | { readonly kind: 'replace-property'; readonly property: string; readonly value: string }
+  | { readonly kind: 'remove-property'; readonly property: string };
+
+type Ask<Type extends string, Data> = { readonly type: Type } & Readonly<Data>;
+
+/** What a caller may ask. Rules are checked against `caller`. */
+export type CallerCommand =
+  | Ask<'CreateImage', { caller: Caller; attributes: Attributes }>
+  | Ask<'UpdateImage', { caller: Caller; operations: readonly PatchOperation[] }>
+  | Ask<'AddTag', { caller: Caller; tag: string }>
+  | Ask<'RemoveTag', { caller: Caller; tag: string }>
+  | Ask<'DeactivateImage', { caller: Caller }>
+  | Ask<'ReactivateImage', { caller: Caller }>
+  | Ask<'DeleteImage', { caller: Caller }>
+  /** `owner` is the gateway process that will receive; `declaredSize` is bytes, null when the client did not say. */
+  | Ask<
+      'BeginUpload',
+      {
+        caller: Caller;
+        uploadId: string;
+        owner: string;
+        declaredSize: number | null;
+        store: string;
+      }
+    >;
+
+/** What the pipeline asks, fenced by upload id and epoch instead of rules. */
+export type PipelineCommand =
+  | Ask<'CompleteUpload', { uploadId: string; size: number }>
+  | Ask<'AbortUpload', { uploadId: string; reason: AbortReason; message: string }>
+  /** `supersedes` is the epoch that the claimer saw: 0 for the first claim. */
+  | Ask<'ClaimIngest', { uploadId: string; supersedes: number; owner: string }>
+  | Ask<'ReleaseIngest', { uploadId: string; epoch: number }>
+  | Ask<'CompleteIngest', { uploadId: string; epoch: number; result: IngestResult }>
+  | Ask<'FailIngest', { uploadId: string; epoch: number; reason: IngestFailure; message: string }>
+  | Ask<'RecordDataRemoved', Record<never, never>>;
+
+export interface IngestResult {
+  readonly key: string;
+  /** Hex by algorithm; `md5` and `algorithm` are among them. */
+  readonly digests: Digests;
+  /** The one shown as `os_hash_algo`. */
+  readonly algorithm: string;
+  readonly detected: string | null;
+  /** Bytes. */
+  readonly virtualSize: number | null;
+}
+
+export type ImageCommand = CallerCommand | PipelineCommand;

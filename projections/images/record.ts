@@ -1,0 +1,61 @@
+import type { Visibility } from '../../domain/image/attributes.ts';
+
+/** Statuses that a listing or a show can give (reference, section 4). */
+export type ImageStatus =
+  | 'queued'
+  | 'saving'
+  | 'uploading'
+  | 'importing'
+  | 'active'
+  | 'deactivated'
+  | 'pending_delete';
+
+/** One image as the read model holds it. */
+export interface ImageRecord {
+  readonly id: string;
+  readonly name: string | null;
+  readonly status: ImageStatus;
+  readonly visibility: Visibility;
+  readonly owner: string | null;
+  readonly protected: boolean;
+  readonly hidden: boolean;
+  readonly diskFormat: string | null;
+  readonly containerFormat: string | null;
+  /** Bytes. */
+  readonly size: number | null;
+  /** Bytes. */
+  readonly virtualSize: number | null;
+  /** Hex md5. */
+  readonly checksum: string | null;
+  readonly hashAlgorithm: string | null;
+  readonly hashValue: string | null;
+  /** GiB. */
+  readonly minDisk: number;
+  /** MiB. */
+  readonly minRam: number;
+  readonly tags: readonly string[];
+  readonly properties: Readonly<Record<string, string>>;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  /** Where the bytes are, once active. */
+  readonly store: string | null;
+  readonly storeKey: string | null;
+  /** Why the last upload ended without an active image; null once another began. */
+  readonly failure: string | null;
+}
+
+/** An upload that the log has not ended, or bytes of a deleted image that the log has not seen removed. */
+export interface Work {
+  readonly imageId: string;
+  readonly kind: 'receive' | 'ingest' | 'remove';
+  /** Null for `remove`. */
+  readonly uploadId: string | null;
+  /** The process that owns it: a gateway while receiving, a worker once claimed; null while it waits. */
+  readonly owner: string | null;
+  /** The newest claim; 0 before the first. */
+  readonly epoch: number;
+  /** Where the work came into this state. */
+  readonly position: bigint;
+  readonly since: Date;
+  readonly correlationId: string;
+}
