@@ -1,0 +1,114 @@
+import { z } from 'zod';
+
+/** One setting: how it is checked, and how the operator reads of it. */
+export interface Setting {
+  readonly schema: z.ZodType;
+  /** One line for `--help`. */
+  readonly help: string;
+  /** Shown for the value in `--help`; absent for a switch. */
+  readonly placeholder?: string;
+}
+
+const setting = <Schema extends z.ZodType>(schema: Schema, help: string, placeholder?: string) => ({
+  schema,
+  help,
+  ...(placeholder === undefined ? {} : { placeholder }),
+});
+
+const port = z.coerce.number().int().min(0).max(65535);
+const count = z.coerce.number().int().min(1).max(1024);
+const milliseconds = z.coerce.number().int().min(100).max(86_400_000);
+const bytes = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+const url = (...schemes: readonly string[]) =>
+  z.string().refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), {
+    error: `must begin with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+  });
+const trueOrFalse = z
+  .union([z.boolean(), z.enum(['true', 'false', '1', '0', 'yes', 'no', ''])])
+  .transform(
+    (value) =>
+      value === true || value === 'true' || value === '1' || value === 'yes' || value === '',
+  );
+const caller = z.string().regex(/^[^:]*:[^:]*:[^:]*$/, {
+  error: 'must have the form user:project:role,role',
+});
+
+const tebibyte = 1024 ** 4;
+
+/**
+ * Every setting, by the one name that a flag (`--data-dir`), the environment (`DAGUERRE_DATA_DIR`) and the file
+ * (`data-dir:`) share. `data-dir` has its default from the environment, so it is given in `config.ts`.
+ */
+export const settings = {
+  host: setting(z.string().min(1).default('127.0.0.1'), 'address to listen on', 'ADDRESS'),
+  port: setting(port.default(9292), 'port to listen on; 0 takes a free one', 'PORT'),
+  'data-dir': setting(z.string().min(1), 'where the database, staged and stored bytes lie', 'DIR'),
+  'postgres-url': setting(
+    url('postgres', 'postgresql').optional(),
+    'a Postgres of your own instead of the embedded one',
+    'URL',
+  ),
+  'event-log-url': setting(
+    url('postgres', 'postgresql').optional(),
+    'a Postgres for the event log alone (default: the same one)',
+    'URL',
+  ),
+  identity: setting(
+    z.enum(['none']).default('none'),
+    'who callers are: none (loopback only; X-Auth-Token is user:project:role,role)',
+    'KIND',
+  ),
+  'default-caller': setting(
+    caller.default('admin:default:admin'),
+    'with identity none, who a request without such a token is',
+    'CALLER',
+  ),
+  'allow-unauthenticated-network': setting(
+    trueOrFalse.default(false),
+    'let identity none listen beyond loopback: anybody who reaches it is an administrator',
+  ),
+  region: setting(z.string().min(1).default('RegionOne'), 'name of this region', 'NAME'),
+  'public-endpoint': setting(
+    url('http', 'https').optional(),
+    'URL that clients reach this service at (default: from the request)',
+    'URL',
+  ),
+  'store-dir': setting(
+    z.string().min(1).optional(),
+    'where image bytes lie (default: store in the data directory)',
+    'DIR',
+  ),
+  'staging-dir': setting(
+    z.string().min(1).optional(),
+    'where uploads wait (default: staging in the data directory; best on the file system of the store)',
+    'DIR',
+  ),
+  'image-size-cap': setting(bytes.default(tebibyte), 'largest image in bytes', 'BYTES'),
+  'worker-slots': setting(
+    count.default(4),
+    'uploads that one worker process finishes at once',
+    'COUNT',
+  ),
+  'digest-threads': setting(
+    z.coerce.number().int().min(1).max(1024).optional(),
+    'threads that hash, per worker process (default: as many as there are cores, at least 2)',
+    'COUNT',
+  ),
+  'lease-ms': setting(
+    milliseconds.default(4000),
+    'a process whose heartbeat stands still for this long is taken to be dead',
+    'MS',
+  ),
+  'sweep-interval-ms': setting(
+    milliseconds.default(60_000),
+    'how often staging and store are searched for bytes that nothing names',
+    'MS',
+  ),
+  'log-level': setting(
+    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+    'least severe messages to log',
+    'LEVEL',
+  ),
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof settings;
