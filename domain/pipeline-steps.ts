@@ -1,0 +1,27 @@
+/**
+ * The instants of an upload between which a process can die, in order. Code calls its `PassStep` at each; nothing
+ * happens there but in fault tests, which kill the process at the step they name.
+ */
+export const pipelineSteps = [
+  'gateway.upload-deciding',
+  'gateway.upload-started',
+  'gateway.body-half',
+  'gateway.body-received',
+  'gateway.staging-sealed',
+  'gateway.upload-staged',
+  'worker.job-taken',
+  'worker.ingest-claimed',
+  'worker.digests-half',
+  'worker.digests-done',
+  'worker.data-promoted',
+  'worker.image-activated',
+  'worker.staging-removed',
+  'projector.batch-read',
+  'projector.batch-committed',
+  'gateway.outcome-seen',
+  'sweeper.data-removed',
+] as const;
+
+export type PipelineStep = (typeof pipelineSteps)[number];
+
+export type PassStep = (step: PipelineStep) => void;

@@ -1,0 +1,52 @@
+import type { Pool } from 'pg';
+import type { DeathWatch } from './death-watch.ts';
+
+export interface Lease {
+  /** Whether `owner` holds it now, after taking it when it was free or its holder is dead. */
+  tryHold(): Promise<boolean>;
+  /** Gives it up, if held, so that the next need not wait. */
+  release(): Promise<void>;
+}
+
+/**
+ * One holder by name, kept by the holder's heartbeat. It is a courtesy that saves double work: who was paused may
+ * believe for a moment that it still holds it, so what is done under it must be fenced by itself.
+ */
+export function lease(
+  pool: Pool,
+  {
+    name,
+    owner,
+    watch,
+    onTakeOver,
+  }: { name: string; owner: string; watch: DeathWatch; onTakeOver?: (from: string) => void },
+): Lease {
+  return {
+    async tryHold() {
+      const { rows } = await pool.query<{ owner: string; token: string | bigint }>({
+        name: 'lease-read',
+        text: 'select owner, token from leases where name = $1',
+        values: [name],
+      });
+      const held = rows[0];
+      if (held?.owner === owner) return true;
+      if (held !== undefined && !watch.isDead(held.owner)) return false;
+      const taken = await pool.query(
+        held === undefined
+          ? {
+              text: 'insert into leases (name, owner, token) values ($1, $2, 1) on conflict do nothing',
+              values: [name, owner],
+            }
+          : {
+              text: 'update leases set owner = $2, token = token + 1 where name = $1 and token = $3',
+              values: [name, owner, held.token],
+            },
+      );
+      if (taken.rowCount === 1 && held !== undefined) onTakeOver?.(held.owner);
+      return taken.rowCount === 1;
+    },
+    async release() {
+      await pool.query('delete from leases where name = $1 and owner = $2', [name, owner]);
+    },
+  };
+}
