@@ -1,0 +1,53 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What a running tree says of itself in `running.json` of its data directory, for operators and their tools. */
+export interface Running {
+  readonly pid: number;
+  readonly url: string | null;
+  readonly postgresUrl: string;
+  /** Process ids by part, of those that live. */
+  readonly parts: Readonly<Record<string, number>>;
+}
+
+const fileIn = (dataDir: string): string => join(dataDir, 'running.json');
+
+/** Keeps the file true; readers never see half of it. */
+export function runningFile(dataDir: string) {
+  const file = fileIn(dataDir);
+  const parts = new Map<string, number>();
+  let rest = { url: null as string | null, postgresUrl: '' };
+  let closed = false;
+  const write = (): void => {
+    if (closed) return;
+    const running: Running = { pid: process.pid, ...rest, parts: Object.fromEntries(parts) };
+    writeFileSync(`${file}.new`, `${JSON.stringify(running, undefined, 2)}\n`, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  };
+  return {
+    setPart(name: string, pid: number | undefined): void {
+      if (pid === undefined) parts.delete(name);
+      else parts.set(name, pid);
+      write();
+    },
+    setUrls(urls: Partial<typeof rest>): void {
+      rest = { ...rest, ...urls };
+      write();
+    },
+    remove(): void {
+      closed = true;
+      rmSync(file, { force: true });
+    },
+  };
+}
+
+/** Undefined when nothing runs there, or the process that wrote the file is gone. */
+export function readRunning(dataDir: string): Running | undefined {
+  try {
+    const running = JSON.parse(readFileSync(fileIn(dataDir), 'utf8')) as Running;
+    process.kill(running.pid, 0);
+    return running;
+  } catch {
+    return undefined;
+  }
+}
