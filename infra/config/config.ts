@@ -104,13 +104,36 @@ function flagsFrom(
   args: readonly string[],
   problems: string[],
 ): Record<string, string | boolean | undefined> & { config?: string } {
-  try {
-    return parseArgs({ args: [...args], options: settingOptions, strict: true }).values as never;
-  } catch (error) {
-    problems.push((error as Error).message);
-    return {};
+  const { values, tokens } = parseArgs({
+    args: [...args],
+    options: settingOptions,
+    strict: false,
+    tokens: true,
+  });
+  const unknown = new Set<number>();
+  const lacking = new Set<string>();
+  for (const token of tokens) {
+    const { kind, index } = token;
+    if (kind === 'option' && !Object.hasOwn(settingOptions, token.name)) {
+      unknown.add(index);
+      problems.push(`${token.rawName}: there is no such setting`);
+    } else if (kind === 'option' && lacksValue(token)) {
+      lacking.add(token.name);
+      problems.push(`--${token.name}: needs a value`);
+    } else if (kind === 'positional' && !unknown.has(index - 1))
+      problems.push(`${token.value}: settings are given as --name value`);
   }
+  const given = Object.entries(values).filter(([name]) => !lacking.has(name));
+  return Object.fromEntries(given) as never;
 }
+
+const lacksValue = (token: {
+  readonly name: string;
+  readonly value: string | undefined;
+  readonly inlineValue: boolean | undefined;
+}): boolean =>
+  settingOptions[token.name]?.type === 'string' &&
+  (token.value === undefined || (!token.inlineValue && token.value.startsWith('--')));
 
 function fileFrom(
   path: string | undefined,

@@ -15,10 +15,16 @@ const setting = <Schema extends z.ZodType>(schema: Schema, help: string, placeho
   ...(placeholder === undefined ? {} : { placeholder }),
 });
 
-const port = z.coerce.number().int().min(0).max(65535);
-const count = z.coerce.number().int().min(1).max(1024);
-const milliseconds = z.coerce.number().int().min(100).max(86_400_000);
-const bytes = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+/** As the file has it, or as a flag or a variable spells it; nothing else becomes a number, least of all nothing. */
+const whole = (min: number, max: number) =>
+  z.preprocess(
+    (given) => (typeof given === 'string' && /^-?[\d.]+$/.test(given) ? Number(given) : given),
+    z.number({ error: 'must be a whole number' }).int().min(min).max(max),
+  );
+const port = whole(0, 65535);
+const count = whole(1, 1024);
+const milliseconds = whole(100, 86_400_000);
+const bytes = whole(1, Number.MAX_SAFE_INTEGER);
 const url = (...schemes: readonly string[]) =>
   z.string().refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), {
     error: `must begin with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
@@ -90,7 +96,7 @@ export const settings = {
     'COUNT',
   ),
   'digest-threads': setting(
-    z.coerce.number().int().min(1).max(1024).optional(),
+    count.optional(),
     'threads that hash, per worker process (default: as many as there are cores, at least 2)',
     'COUNT',
   ),
