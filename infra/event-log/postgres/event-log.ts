@@ -1,0 +1,137 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import {
+  type EventLog,
+  LogUnavailable,
+  type NewEvent,
+  type RecordedEvent,
+} from '../../../domain/event-log.ts';
+import { listener } from '../../postgres/listen.ts';
+import type { Log } from '../../postgres/log.ts';
+import { postgresPool } from '../../postgres/pool.ts';
+import { bell } from '../bell.ts';
+import { encoded } from './append.ts';
+import { groupCommit } from './group-commit.ts';
+import { allQuery, asText, type Row, recordedEvent, streamQuery, type Upcast } from './rows.ts';
+
+export interface PostgresEventLogOptions {
+  readonly log: Log;
+  /** Lifts each event that is read to its newest shape. */
+  readonly upcast: Upcast;
+  /** Most connections for reading; default 8. Appends have two of their own, following one. */
+  readonly readConnections?: number;
+}
+
+const channel = 'daguerre_events';
+const batchLimits = { inFlight: 2, maxEvents: 1_000, maxBytes: 4 * 1024 * 1024 };
+const followBatch = 1_000;
+const pollMs = 250;
+const retryMs = 100;
+const queryTimeoutMs = 15_000;
+
+/** Every question to the log is for an index. Plans are kept, and one made while the log was small must not scan it. */
+const settings = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off' };
+
+/** The log in Postgres; `eventLogMigrations` make its tables. One per process: appends of a process share commits. */
+export function postgresEventLog(url: string, options: PostgresEventLogOptions): EventLog {
+  const { log, upcast } = options;
+  const shared = { log, queryTimeoutMs, settings };
+  const writing = postgresPool(url, {
+    ...shared,
+    max: batchLimits.inFlight,
+    applicationName: 'daguerre append',
+  });
+  const reading = postgresPool(url, {
+    ...shared,
+    max: options.readConnections ?? 8,
+    applicationName: 'daguerre read',
+  });
+  const appends = groupCommit(writing, batchLimits);
+  const closing = new AbortController();
+  const news = bell();
+  let listening: ReturnType<typeof listener> | undefined;
+
+  const read = async (name: string, text: string, values: unknown[]): Promise<RecordedEvent[]> => {
+    const query = { name, text, values, rowMode: 'array' as const, types: asText };
+    const { rows } = await available(() => reading.query<Row & unknown[]>(query));
+    return rows.map((row) => upcast(recordedEvent(row)));
+  };
+
+  const readAll = (after: bigint, limit: number): Promise<RecordedEvent[]> =>
+    read('read-all', allQuery, [after, limit]);
+
+  return {
+    async readStream(streamId) {
+      const events = await read('read-stream', streamQuery, [streamId]);
+      const last = events.at(-1);
+      return { events, revision: last?.revision ?? -1, position: last?.position ?? 0n };
+    },
+
+    append(streamId, events: readonly NewEvent[], expected) {
+      return new Promise((resolve, reject) => {
+        if (events.length === 0) throw new RangeError(`an append to ${streamId} without events`);
+        if (closing.signal.aborted) throw new LogUnavailable(new Error('this log is closed'));
+        const written = events.map(encoded);
+        const bytes = written.reduce(
+          (sum, { data, metadata }) => sum + data.length + metadata.length,
+          0,
+        );
+        appends.add({ streamId, expected, events: written, bytes, resolve, reject });
+      });
+    },
+
+    readAll,
+
+    async head() {
+      const query = { name: 'head', text: 'select position from event_counter' };
+      const { rows } = await available(() => reading.query<{ position: bigint }>(query));
+      return rows[0]?.position ?? 0n;
+    },
+
+    async *follow(after, signal) {
+      listening ??= listener(url, [channel], news.ring, { log, onConnect: news.ring });
+      const ended = AbortSignal.any([signal, closing.signal]);
+      let last = after;
+      while (!ended.aborted) {
+        const { rings } = news;
+        const events = await readAll(last, followBatch).catch(async (error: unknown) => {
+          if (!(error instanceof LogUnavailable)) throw error;
+          if (!ended.aborted) log.warn({ err: error, last }, 'cannot follow the log; trying again');
+          await delay(retryMs, undefined, { signal: ended }).catch(() => undefined);
+          return undefined;
+        });
+        if (events === undefined) continue;
+        const newest = events.at(-1);
+        if (newest === undefined) {
+          await news.past(rings, pollMs, ended);
+          continue;
+        }
+        last = newest.position;
+        if (!ended.aborted) yield events;
+      }
+    },
+
+    async close() {
+      closing.abort();
+      await Promise.all([appends.drained(), listening?.close()]);
+      await Promise.all([writing.end(), reading.end()]);
+    },
+  };
+}
+
+/** Reads may be asked again: once, on another connection, when the first was lost with a restart of Postgres. */
+async function available<Result>(query: () => Promise<Result>): Promise<Result> {
+  try {
+    return await query().catch((error) => {
+      if (isFault(error)) throw error;
+      return query();
+    });
+  } catch (error) {
+    throw isFault(error) ? error : new LogUnavailable(error);
+  }
+}
+
+/** A mistake in the question (SQLSTATE 22, 42), which another try would only repeat. */
+function isFault(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(22|42)/.test(error.code ?? '');
+}

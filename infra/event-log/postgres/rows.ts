@@ -1,0 +1,49 @@
+import type { RecordedEvent } from '../../../domain/event-log.ts';
+
+export type Upcast = (event: RecordedEvent) => RecordedEvent;
+
+const columns =
+  'position, stream_id, revision, id, type, schema_version, recorded_at, data, metadata';
+
+export const streamQuery = `
+  select ${columns}
+  from events
+  where stream_id = $1
+  order by revision`;
+
+export const allQuery = `
+  select ${columns}
+  from events
+  where position > $1
+  order by position
+  limit $2`;
+
+/** As the wire has them: parsing by ourselves measured nearly twice as fast as by the driver. */
+export type Row = readonly [
+  position: string,
+  streamId: string,
+  revision: string,
+  id: string,
+  type: string,
+  schemaVersion: string,
+  recordedAt: string,
+  data: string,
+  metadata: string,
+];
+
+export const asText = { getTypeParser: () => (text: string) => text };
+
+export function recordedEvent(row: Row): RecordedEvent {
+  const [position, streamId, revision, id, type, schemaVersion, recordedAt, data, metadata] = row;
+  return {
+    id,
+    type,
+    schemaVersion: Number(schemaVersion),
+    streamId,
+    revision: Number(revision),
+    position: BigInt(position),
+    recordedAt: new Date(recordedAt),
+    data: JSON.parse(data),
+    metadata: JSON.parse(metadata),
+  };
+}
