@@ -1,0 +1,84 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type DebianPackage, debianPackages } from './packages.ts';
+
+/** The test files of one folder of `test/`, run together. */
+export interface Suite {
+  readonly name: string;
+  readonly files: readonly string[];
+  /** A suite that takes longer is ended and has failed. All budgets, over the lanes, fit into the hour that CI has. */
+  readonly budgetSeconds: number;
+  /** Test files run side by side. */
+  readonly concurrency: number;
+  readonly packages: readonly DebianPackage[];
+  /** Whether it uses the run's shared Postgres. */
+  readonly postgres: boolean;
+}
+
+type Needs = Partial<Omit<Suite, 'name' | 'files'>>;
+
+const usual = {
+  budgetSeconds: 180,
+  concurrency: 1,
+  packages: debianPackages,
+  postgres: true,
+} satisfies Needs;
+
+/** Those that differ from the usual; the long ones first, since suites start in this order. */
+const differing: Readonly<Record<string, Needs>> = {
+  faults: { budgetSeconds: 1200 },
+  'end-to-end': { budgetSeconds: 600, concurrency: 2 },
+  bench: { budgetSeconds: 300 },
+  inspection: { budgetSeconds: 300, postgres: false },
+  domain: { budgetSeconds: 120, packages: [], postgres: false },
+  config: { budgetSeconds: 60, packages: [], postgres: false },
+};
+
+const here = fileURLToPath(new URL('..', import.meta.url));
+const ending = '.test.js';
+
+/** One suite per folder of compiled tests, in the order they start. */
+export function allSuites(): Suite[] {
+  const folders = readdirSync(here, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => ({ name, files: testFilesIn(join(here, name)) }))
+    .filter(({ files }) => files.length > 0);
+  const order = Object.keys(differing);
+  const rank = (name: string): number =>
+    order.includes(name) ? order.indexOf(name) : order.indexOf('inspection');
+  return folders
+    .sort((a, b) => rank(a.name) - rank(b.name) || a.name.localeCompare(b.name))
+    .map((folder) => ({ ...usual, ...differing[folder.name], ...folder }));
+}
+
+/** `suite` takes all of it, `suite/begin` the files whose names begin so. Throws on what fits nothing. */
+export function chosen(suites: readonly Suite[], wanted: readonly string[]): Suite[] {
+  if (wanted.length === 0) return [...suites];
+  for (const word of wanted)
+    if (!suites.some((suite) => filesFor(suite, word).length > 0))
+      throw new Error(
+        `no test is called ${word}; the suites are ${suites.map(({ name }) => name).join(', ')}`,
+      );
+  return suites
+    .map((suite) => ({
+      ...suite,
+      files: suite.files.filter((file) =>
+        wanted.some((word) => filesFor(suite, word).includes(file)),
+      ),
+    }))
+    .filter(({ files }) => files.length > 0);
+}
+
+function filesFor(suite: Suite, word: string): readonly string[] {
+  const [name, ...rest] = word.split('/');
+  if (name !== suite.name) return [];
+  return suite.files.filter((file) => file.startsWith(join(here, name, rest.join('/'))));
+}
+
+function testFilesIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(ending))
+    .sort()
+    .map((name) => join(folder, name));
+}
