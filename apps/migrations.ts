@@ -1,4 +1,39 @@
-import type { Config } from '../infra/config/config.ts';
+import { eventLogMigrations } from '../infra/event-log/postgres/migrations.ts';
+import { leaseMigrations } from '../infra/leases/migrations.ts';
+import { type Migration, migrate } from '../infra/postgres/migrate.ts';
+import { postgresPool } from '../infra/postgres/pool.ts';
+import { readModelMigrations } from '../infra/read-model/migrations.ts';
 import type { Logger } from '../infra/telemetry/logger.ts';
 
-export async function migrateAll(_config: Config, _log: Logger): Promise<void> {}
+/** Where each part of the system keeps its tables. */
+export interface Databases {
+  readonly eventLogUrl: string;
+  readonly postgresUrl: string;
+}
+
+/** Beside the log: what is backed up with it. */
+const besideTheLog: readonly Migration[] = eventLogMigrations;
+/** Everything that can be made again. */
+const derived: readonly Migration[] = [...readModelMigrations, ...leaseMigrations];
+
+/** Brings every database to this release's shape; gives the names of what was done, none when all was done before. */
+export async function migrateAll(databases: Databases, log: Logger): Promise<readonly string[]> {
+  const { eventLogUrl, postgresUrl } = databases;
+  const done = await migrateOne(eventLogUrl, besideTheLog, log);
+  return [...done, ...(await migrateOne(postgresUrl, derived, log))];
+}
+
+async function migrateOne(
+  url: string,
+  migrations: readonly Migration[],
+  log: Logger,
+): Promise<readonly string[]> {
+  const pool = postgresPool(url, { log, max: 1, applicationName: 'daguerre migrate' });
+  try {
+    const done = await migrate(pool, migrations);
+    if (done.length > 0) log.info({ migrations: done }, 'migrated');
+    return done;
+  } finally {
+    await pool.end();
+  }
+}

@@ -72,7 +72,8 @@ async function runTree(config: Config, environment: Environment): Promise<void> 
     }
     running.setUrls({ postgresUrl });
     const told: Config = { ...config, 'postgres-url': postgresUrl };
-    await migrateAll(told, log);
+    const eventLogUrl = config['event-log-url'] ?? postgresUrl;
+    await migrateAll({ postgresUrl, eventLogUrl }, log);
 
     let port = config.port;
     const start = (name: string): Child => {

@@ -6,27 +6,36 @@ export interface Heartbeat {
   stop(): Promise<void>;
 }
 
+export interface HeartbeatOptions {
+  readonly owner: string;
+  readonly part: string;
+  readonly intervalMs: number;
+  readonly log: Logger;
+  /** The process's metrics as prom-client gives them in JSON; they travel with every fourth beat. */
+  readonly metrics?: () => Promise<readonly object[]>;
+}
+
 /** Shows that `owner` lives, `intervalMs` apart (a quarter of the lease is usual). A failed beat is only logged. */
 export function startHeartbeat(
   pool: Pool,
-  {
-    owner,
-    part,
-    intervalMs,
-    log,
-  }: { owner: string; part: string; intervalMs: number; log: Logger },
+  { owner, part, intervalMs, log, metrics }: HeartbeatOptions,
 ): Heartbeat {
   let beating: Promise<void> = Promise.resolve();
+  let beats = 0;
   const beat = async (): Promise<void> => {
     try {
+      const snapshot = metrics !== undefined && beats % 4 === 0 ? await metrics() : undefined;
+      beats += 1;
       await pool.query({
         name: 'heartbeat',
         text: `
-          insert into heartbeats (owner, part, beat)
-          values ($1, $2, 1)
+          insert into heartbeats (owner, part, beat, metrics)
+          values ($1, $2, 1, $3)
           on conflict (owner) do update
-          set beat = heartbeats.beat + 1, beaten_at = now()`,
-        values: [owner, part],
+          set beat = heartbeats.beat + 1,
+            beaten_at = now(),
+            metrics = coalesce(excluded.metrics, heartbeats.metrics)`,
+        values: [owner, part, snapshot === undefined ? null : JSON.stringify(snapshot)],
       });
     } catch (error) {
       log.warn({ err: error }, 'a heartbeat could not be written');
@@ -43,4 +52,22 @@ export function startHeartbeat(
       await pool.query('delete from heartbeats where owner = $1', [owner]).catch(() => {});
     },
   };
+}
+
+/** The newest metrics of every other process that beat within `withinMs`, for one page that shows them all. */
+export async function metricsOfOthers(
+  pool: Pool,
+  owner: string,
+  withinMs: number,
+): Promise<readonly (readonly object[])[]> {
+  const { rows } = await pool.query<{ metrics: readonly object[] }>(
+    `
+      select metrics
+      from heartbeats
+      where owner <> $1
+        and metrics is not null
+        and beaten_at > now() - $2 * interval '1 millisecond'`,
+    [owner, withinMs],
+  );
+  return rows.map(({ metrics }) => metrics);
 }

@@ -7,7 +7,8 @@ export const leaseMigrations = [
         owner text primary key,
         part text not null,
         beat bigint not null,
-        beaten_at timestamptz not null default now()
+        beaten_at timestamptz not null default now(),
+        metrics jsonb
       );
       create unlogged table leases (
         name text primary key,

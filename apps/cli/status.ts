@@ -1,0 +1,105 @@
+import type { Pool } from 'pg';
+import { upcast } from '../../domain/image/upcast.ts';
+import { configFrom, settingsHelp } from '../../infra/config/config.ts';
+import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { postgresPool } from '../../infra/postgres/pool.ts';
+import { logger } from '../../infra/telemetry/logger.ts';
+import { imageQueries } from '../../projections/images/queries.ts';
+import type { Work } from '../../projections/images/record.ts';
+import type { Databases } from '../migrations.ts';
+import { readRunning } from '../standalone/running-file.ts';
+import { asksForHelp, type Command, switches } from './command.ts';
+import { withDatabases } from './database.ts';
+
+const usage = `Usage: daguerre status [--json] [FLAGS]
+
+Shows the head of the log, how far the read model is, which processes live, and every
+upload that the log has not ended.
+
+  --json            the same as one JSON document
+
+${settingsHelp()}
+`;
+
+interface Status {
+  readonly url: string | null;
+  readonly head: string;
+  readonly readModel: { readonly position: string; readonly lag: string };
+  readonly processes: readonly {
+    readonly owner: string;
+    readonly part: string;
+    readonly secondsSinceBeat: number;
+  }[];
+  readonly work: readonly (Omit<Work, 'position'> & { readonly position: string })[];
+}
+
+export const statusCommand: Command = {
+  name: 'status',
+  summary: 'positions, processes and open work',
+  async run(args, environment) {
+    if (asksForHelp(args)) {
+      process.stdout.write(usage);
+      return 0;
+    }
+    const { rest, given } = switches(args, ['json']);
+    const config = configFrom(rest, environment);
+    const url = readRunning(config['data-dir'])?.url ?? null;
+    const status = await withDatabases(config, (databases) => statusOf(databases, url));
+    process.stdout.write(given.json ? `${JSON.stringify(status, undefined, 2)}\n` : text(status));
+    return 0;
+  },
+};
+
+async function statusOf(databases: Databases, url: string | null): Promise<Status> {
+  const log = logger('cli', 'warn');
+  const pool = postgresPool(databases.postgresUrl, { log, max: 2 });
+  const events = postgresEventLog(databases.eventLogUrl, { log, upcast, readConnections: 1 });
+  try {
+    const images = imageQueries(pool);
+    const position = await images.checkpoint();
+    const [head, work, processes] = [
+      await events.head(),
+      await images.openWork(),
+      await processesOf(pool),
+    ];
+    const lag = head > position ? head - position : 0n;
+    return {
+      url,
+      head: String(head),
+      readModel: { position: String(position), lag: String(lag) },
+      processes,
+      work: work.map((one) => ({ ...one, position: String(one.position) })),
+    };
+  } finally {
+    await events.close();
+    await pool.end();
+  }
+}
+
+async function processesOf(pool: Pool): Promise<Status['processes']> {
+  const { rows } = await pool.query<{ owner: string; part: string; seconds: number }>(`
+    select owner, part, extract(epoch from now() - beaten_at)::float8 as seconds
+    from heartbeats
+    where beaten_at > now() - interval '1 minute'
+    order by part, owner`);
+  return rows.map(({ owner, part, seconds }) => ({ owner, part, secondsSinceBeat: seconds }));
+}
+
+function text({ url, head, readModel, processes, work }: Status): string {
+  const lines = [
+    `service     ${url ?? 'not running on this data directory'}`,
+    `log         head at position ${head}`,
+    `read model  position ${readModel.position}, ${readModel.lag} behind`,
+    ...processes.map(
+      ({ owner, secondsSinceBeat }) =>
+        `process     ${owner}, last heard of ${secondsSinceBeat.toFixed(1)} s ago`,
+    ),
+    ...work.map(
+      ({ imageId, kind, owner, since, epoch }) =>
+        `work        image ${imageId}: ${kind} since ${since.toISOString()}, ` +
+        `${owner === null ? 'waiting' : `by ${owner}`}${epoch > 0 ? `, claim ${epoch}` : ''}`,
+    ),
+    ...(work.length === 0 ? ['work        none open'] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
