@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from '../telemetry/logger.ts';
+import { type Beat, judge } from './judge.ts';
 
 export interface DeathWatch {
   /**
@@ -12,89 +14,41 @@ export interface DeathWatch {
   stop(): Promise<void>;
 }
 
-interface Watched {
-  beat: bigint | null;
-  part: string | null;
-  /** Monotonic clock, when this watcher first saw the beat at this value. */
-  since: number;
-  askedAt: number;
-}
-
-const forgetAfterMs = 600_000;
-
-/** Watches every heartbeat. A reading that failed, or came late, starts every watch again: nobody is dead for our own blindness. */
+/** Reads every heartbeat, eight times in a lease. */
 export function deathWatch(
   pool: Pool,
-  {
-    leaseMs,
-    log,
-    now = () => performance.now(),
-  }: { leaseMs: number; log: Logger; now?: () => number },
+  { leaseMs, log }: { leaseMs: number; log: Logger },
 ): DeathWatch {
-  const watched = new Map<string, Watched>();
-  const pollMs = leaseMs / 8;
-  let lastReading = now();
-  let stopped = false;
+  const judging = judge(leaseMs, performance.now());
+  const stopping = new AbortController();
 
-  const restart = (): void => {
-    for (const one of watched.values()) one.since = now();
-  };
-
-  const read = async (): Promise<void> => {
+  const read = async (): Promise<readonly Beat[]> => {
     const { rows } = await pool.query<{ owner: string; part: string; beat: string | bigint }>({
       name: 'heartbeats',
       text: 'select owner, part, beat from heartbeats',
     });
-    if (now() - lastReading > leaseMs / 2) restart();
-    lastReading = now();
-    const beats = new Map(
-      rows.map(({ owner, part, beat }) => [owner, { part, beat: BigInt(beat) }]),
-    );
-    for (const [owner, one] of watched) {
-      const seen = beats.get(owner);
-      if (seen === undefined && now() - one.askedAt > forgetAfterMs) watched.delete(owner);
-      if ((seen?.beat ?? null) === one.beat) continue;
-      watched.set(owner, {
-        ...one,
-        beat: seen?.beat ?? null,
-        part: seen?.part ?? one.part,
-        since: now(),
-      });
-    }
-    for (const [owner, { part, beat }] of beats)
-      if (!watched.has(owner)) watched.set(owner, { beat, part, since: now(), askedAt: now() });
+    return rows.map((row) => ({ ...row, beat: BigInt(row.beat) }));
   };
 
-  const loop = async (): Promise<void> => {
-    while (!stopped) {
+  const watch = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
       try {
-        await read();
+        judging.take(await read(), performance.now());
       } catch (error) {
-        restart();
+        judging.failed(performance.now());
         log.warn({ err: error }, 'heartbeats cannot be read');
       }
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
+      await delay(leaseMs / 8, undefined, { signal: stopping.signal }).catch(() => {});
     }
   };
-  const running = loop();
+  const watching = watch();
 
   return {
-    isDead(owner) {
-      const one = watched.get(owner);
-      if (one === undefined) {
-        watched.set(owner, { beat: null, part: null, since: now(), askedAt: now() });
-        return false;
-      }
-      one.askedAt = now();
-      return now() - one.since > leaseMs && now() - lastReading < leaseMs / 2;
-    },
-    living: (part) =>
-      [...watched]
-        .filter(([, one]) => one.part === part && one.beat !== null && now() - one.since <= leaseMs)
-        .map(([owner]) => owner),
+    isDead: (owner) => judging.isDead(owner, performance.now()),
+    living: (part) => judging.living(part, performance.now()),
     async stop() {
-      stopped = true;
-      await running;
+      stopping.abort();
+      await watching;
     },
   };
 }
