@@ -49,6 +49,7 @@ function refuseUnsafe(header: Fields): void {
     );
   }
   if (header.u32(100) < 104) throw damaged('its header length is below the least of version 3');
+  if (header.u32(96) > 6) throw damaged('its reference counts have more than 64 bits');
 }
 
 interface Table {
@@ -60,10 +61,12 @@ interface Table {
 /** The tables that the header points at, each on a cluster of its own after the header's. */
 function tablesOf(header: Fields, virtualSize: number): readonly Table[] {
   const clusterBits = header.u32(20);
-  if (clusterBits < 9 || clusterBits > 21)
-    throw damaged(`its clusters have 2^${clusterBits} bytes`);
+  if (clusterBits < 9 || clusterBits > 21) throw damaged(`its cluster bits are ${clusterBits}`);
   if (header.u32(32) > 2) throw damaged('its encryption method is unknown');
   const clusterBytes = 2 ** clusterBits;
+  if (header.u32(4) === 3 && header.u32(100) > clusterBytes) {
+    throw damaged('its header length exceeds a cluster');
+  }
   const l1Entries = header.u32(36);
   if (l1Entries * clusterBytes * (clusterBytes / 8) < virtualSize) {
     throw damaged('its L1 table is too small for its virtual size');

@@ -32,8 +32,9 @@ export const vmdk: Format = {
     checkDescriptor(descriptorOf(head, header));
     const size = yield* finalSize();
     const atEnd = header.bits64(56) === directoryAtEnd;
-    const directoryAt = atEnd ? yield* directoryInFooter(header, size) : header.u64(56);
-    requireWithin(size, directoryAt * sectorBytes, directoryBytes, 'its grain directory');
+    const last = atEnd ? yield* footerLike(header, size) : header;
+    requireWithin(size, last.u64(56) * sectorBytes, directoryBytes, 'its grain directory');
+    requireWithin(size, 0, last.u64(64) * sectorBytes, 'its metadata');
     return virtualSize;
   },
 };
@@ -64,7 +65,9 @@ function geometryOf(header: Fields): Geometry {
   if (sectors === 0) throw unsafe('its header gives no capacity');
   const virtualSize = sectors * sectorBytes;
   if (virtualSize > Number.MAX_SAFE_INTEGER) throw unsafe(`its header claims ${sectors} sectors`);
-  const sectorsPerTable = header.u64(20) * header.u32(44);
+  const grains = header.u32(44);
+  if (grains > 512) throw unsafe(`its grain tables claim ${grains} entries`);
+  const sectorsPerTable = header.u64(20) * grains;
   if (sectorsPerTable === 0) throw unsafe('its header gives no grain size');
   return { virtualSize, directoryBytes: Math.ceil(sectors / sectorsPerTable) * 4 };
 }
@@ -81,9 +84,9 @@ function descriptorOf(head: Uint8Array, header: Fields): Uint8Array {
 
 /**
  * The last three sectors of a stream are a footer marker, the footer, an end marker. The footer replaces the header
- * when the image is opened, so it must say the same. Gives the grain directory's sector.
+ * when the image is opened, so it must say the same, but for where the grain directory is.
  */
-function* directoryInFooter(header: Fields, size: number): Inspecting<number> {
+function* footerLike(header: Fields, size: number): Inspecting<Fields> {
   const length = 3 * sectorBytes;
   if (size % sectorBytes !== 0 || size < length) throw unsafe('it does not end in a whole footer');
   const end = yield* bytesExactly(size - length, length, 'the VMDK footer');
@@ -97,7 +100,7 @@ function* directoryInFooter(header: Fields, size: number): Inspecting<number> {
     }
   }
   if (footer.bits64(56) === directoryAtEnd) throw unsafe('its footer points at another footer');
-  return footer.u64(56);
+  return footer;
 }
 
 /** Magic and version, capacity to table size, compression: [offset, bytes]. Flags and redundant directory may differ. */

@@ -181,11 +181,19 @@ const run = promisify(execFile);
 
 /** Standard output of one qemu-img call. */
 export async function qemuImg(...args: readonly string[]): Promise<string> {
-  try {
-    return (await run('qemu-img', args)).stdout;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new Error('qemu-img is missing: install the Debian package qemu-utils', { cause: error });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return (await run('qemu-img', args)).stdout;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      if ('code' in error && error.code === 'ENOENT') {
+        throw new Error('qemu-img is missing: install the Debian package qemu-utils', {
+          cause: error,
+        });
+      }
+      // making LUKS, it times its key derivation, which can fail on a busy machine
+      if (!error.message.includes('accurate CPU usage') || attempt === 20) throw error;
+    }
   }
 }
 

@@ -15,7 +15,7 @@ export interface Run {
 
 export const inMemory = (bytes: Uint8Array): Readable => ({
   size: bytes.length,
-  read: (offset, length) => bytes.slice(offset, offset + length),
+  read: (offset, length) => new Uint8Array(bytes.subarray(offset, offset + length)),
 });
 
 /** Drives an inspection over a complete object. More than `maxRequests` and it stops, so a loop fails rather than hangs. */

@@ -9,7 +9,7 @@ export type Patch = readonly [offset: number, bytes: Uint8Array];
 
 /** A copy with each patch written over it. */
 export function patched(bytes: Uint8Array, ...patches: readonly Patch[]): Uint8Array {
-  const copy = bytes.slice();
+  const copy = new Uint8Array(bytes); // not slice: of a Buffer that is no copy
   for (const [offset, patch] of patches) copy.set(patch, offset);
   return copy;
 }
@@ -121,18 +121,31 @@ export const vhdImage = (): Uint8Array => {
     [544, be32(2 * mib)],
     [1536, new Uint8Array(512).fill(0xff)],
   );
-  return Buffer.concat([start, start.subarray(0, 512)]);
+  return withVhdChecksums(Buffer.concat([start, new Uint8Array(512)]));
 };
 
-export const vhdFooter = (type: number, virtualSize: number): Uint8Array =>
-  patched(
-    new Uint8Array(512),
-    [0, text('conectix')],
-    [12, be32(0x10000)],
-    [16, be64(0xffff_ffff_ffff_ffffn)],
-    [40, be64(virtualSize)],
-    [48, be64(virtualSize)],
-    [60, be32(type)],
+/** A dynamic VHD whose bytes were changed, with a checksum that fits again and the same footer at its end. */
+export function withVhdChecksums(bytes: Uint8Array): Uint8Array {
+  const footer = withFooterChecksum(bytes.subarray(0, 512));
+  return patched(bytes, [0, footer], [bytes.length - 512, footer]);
+}
+
+export function withFooterChecksum(footer: Uint8Array): Uint8Array {
+  const sum = patched(footer, [64, new Uint8Array(4)]).reduce((total, value) => total + value, 0);
+  return patched(footer, [64, be32(~sum >>> 0)]);
+}
+
+export const vhdFooter = (type: number, virtualSize: bigint | number): Uint8Array =>
+  withFooterChecksum(
+    patched(
+      new Uint8Array(512),
+      [0, text('conectix')],
+      [12, be32(0x10000)],
+      [16, be64(0xffff_ffff_ffff_ffffn)],
+      [40, be64(virtualSize)],
+      [48, be64(virtualSize)],
+      [60, be32(type)],
+    ),
   );
 
 /** A disk's bytes with the footer behind them. */
