@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import Koa from 'koa';
+import type { EventLog } from '../../domain/event-log.ts';
+import type { PersonalRecords } from '../../infra/personal/records.ts';
+import type { Logger } from '../../infra/telemetry/logger.ts';
+import type { Metrics } from '../../infra/telemetry/metrics.ts';
+import type { Images, Visible } from '../../projections/images/images.ts';
+import { baseUrlFrom } from './base-url.ts';
+import { authentication, type CallContext } from './call.ts';
+import { imageCommands } from './commands.ts';
+import { errors } from './errors.ts';
+import type { Identity } from './identity.ts';
+import { requestLog } from './request-log.ts';
+import { actionRoutes } from './routes/actions.ts';
+import { health } from './routes/health.ts';
+import { imageRoutes } from './routes/images.ts';
+import { methods } from './routes/methods.ts';
+import { newRouter } from './routes/routes.ts';
+import { schemaRoutes } from './routes/schemas.ts';
+import { tagRoutes } from './routes/tags.ts';
+import { versions } from './routes/versions.ts';
+import { unreadBody } from './unread-body.ts';
+import { decodableUrl } from './url.ts';
+
+/** Everything that the API is made of. */
+export interface AppPorts {
+  readonly log: EventLog;
+  readonly images: Images;
+  readonly visible: Visible;
+  readonly personal: PersonalRecords;
+  readonly identity: Identity;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly dataDir: string;
+  readonly publicEndpoint: string | undefined;
+  /** What `OpenStack-image-import-methods` announces. */
+  readonly importMethods: readonly string[];
+}
+
+/** The API as one Koa application; each of its layers is a line here. */
+export function app(ports: AppPorts): Koa<object, CallContext> {
+  const { images, importMethods, log, logger, metrics } = ports;
+  const commands = imageCommands(ports);
+  const baseUrl = baseUrlFrom(ports.publicEndpoint);
+  const router = newRouter();
+  imageRoutes(router, { commands, images, importMethods, baseUrl });
+  tagRoutes(router, { commands });
+  actionRoutes(router, { commands });
+  schemaRoutes(router);
+
+  const koa = new Koa<object, CallContext>();
+  koa.use(requestLog(logger, metrics));
+  koa.use(unreadBody);
+  koa.use(errors(logger));
+  koa.use(
+    health({ disableFile: join(ports.dataDir, 'healthcheck-disable'), log, images, metrics }),
+  );
+  koa.use(decodableUrl);
+  koa.use(versions(baseUrl));
+  koa.use(authentication(ports.identity));
+  koa.use(methods(router));
+  koa.use(router.routes());
+  koa.on('error', (error) => logger.debug({ err: error }, 'a response could not be completed'));
+  return koa;
+}

@@ -1,0 +1,63 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { JsonObject } from '../../domain/json.ts';
+import { invite } from './expect-continue.ts';
+import { HttpError } from './http-error.ts';
+import { decoded } from './text.ts';
+
+/** Bytes. The largest honest document, 128 properties of some length, is far below. */
+const maxJsonBytes = 1024 * 1024;
+
+/** By the original's measure: a length above 0, or a transfer coding on a method that may carry a body. */
+export function hasBody(request: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+  if (Number(length ?? 0) > 0) return true;
+  return coding !== undefined && ['POST', 'PUT', 'PATCH'].includes(request.method ?? '');
+}
+
+export function expectNoBody(request: IncomingMessage): void {
+  if (hasBody(request)) throw new HttpError(400, 'A body is not expected with this request.');
+}
+
+/** The request's JSON document, whatever its `Content-Type` (reference, section 1.1). */
+export async function jsonBody({
+  req: request,
+  res: response,
+}: {
+  req: IncomingMessage;
+  res: ServerResponse;
+}): Promise<JsonObject | readonly unknown[]> {
+  if (!hasBody(request)) throw new HttpError(400, 'Body expected in request.');
+  invite(request, response);
+  const text = decoded(await wholeBody(request), 'The request body');
+  const parsed = parse(text);
+  if (typeof parsed !== 'object' || parsed === null)
+    throw new HttpError(400, 'The request body must be a JSON object or array.');
+  return parsed as JsonObject | readonly unknown[];
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new HttpError(400, 'Malformed JSON in request body.', { cause: error });
+  }
+}
+
+async function wholeBody(request: IncomingMessage): Promise<Uint8Array> {
+  if (Number(request.headers['content-length'] ?? 0) > maxJsonBytes) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      size += chunk.length;
+      if (size > maxJsonBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof HttpError) throw error;
+    throw new HttpError(400, 'The request body ended early.', { cause: error });
+  }
+  return Buffer.concat(chunks);
+}
+
+const tooLarge = () => new HttpError(413, `The request body is larger than ${maxJsonBytes} bytes.`);

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import type { Middleware, ParameterizedContext } from 'koa';
+import type { Caller } from '../../domain/image/access.ts';
+import type { Person } from '../../infra/personal/records.ts';
+import { HttpError } from './http-error.ts';
+import type { Identity } from './identity.ts';
+
+/** One authenticated request: who asks, and by which ids its traces are found. */
+export interface Call {
+  readonly caller: Caller;
+  readonly person: Person;
+  /** `req-…`: the client's own id where it sent one. */
+  readonly requestId: string;
+  readonly globalRequestId: string | undefined;
+  /** UUID, the same through everything that this request sets in motion. */
+  readonly correlationId: string;
+}
+
+/** What Koa's context carries for handlers below `authentication`. */
+export interface CallContext {
+  call: Call;
+}
+
+export type GatewayContext = ParameterizedContext<object, CallContext>;
+
+const maxRequestIdLength = 64;
+
+/** Finds out who calls, and gives the request its ids (reference, section 1.2). */
+export const authentication =
+  (identity: Identity): Middleware<object, CallContext> =>
+  async (ctx, next) => {
+    const { caller, userName } = await identity.identify(ctx.headers);
+    const sent = ctx.get('X-OpenStack-Request-ID');
+    if (sent.length > maxRequestIdLength)
+      throw new HttpError(431, `A request id can have at most ${maxRequestIdLength} characters.`);
+    const correlationId = randomUUID();
+    const requestId = sent === '' ? `req-${correlationId}` : prefixed(sent);
+    ctx.call = {
+      caller,
+      person: {
+        userId: caller.userId,
+        userName,
+        remoteAddress: ctx.req.socket.remoteAddress ?? '',
+        userAgent: ctx.get('User-Agent'),
+      },
+      requestId,
+      globalRequestId: sent === '' ? undefined : sent,
+      correlationId,
+    };
+    ctx.set('x-openstack-request-id', requestId);
+    await next();
+  };
+
+const prefixed = (id: string): string => (id.startsWith('req-') ? id : `req-${id}`);

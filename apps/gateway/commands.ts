@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { commandHandler, type Handled } from '../../domain/command-handler.ts';
+import type { Actor, EventLog } from '../../domain/event-log.ts';
+import type { CallerCommand, ImageCommand, PipelineCommand } from '../../domain/image/commands.ts';
+import type { ImageEvent } from '../../domain/image/events.ts';
+import { image, ruleOf } from '../../domain/image/image.ts';
+import type { Image } from '../../domain/image/state.ts';
+import { schemaVersions } from '../../domain/image/upcast.ts';
+import { Refused } from '../../domain/refused.ts';
+import { eventId } from '../../infra/event-id.ts';
+import type { PersonalRecords } from '../../infra/personal/records.ts';
+import type { Images, Visible } from '../../projections/images/images.ts';
+import type { ImageRecord } from '../../projections/images/record.ts';
+import type { Call } from './call.ts';
+import { HttpError } from './http-error.ts';
+
+/** How long a command is decided again after lost races, and how long its effect may take to be visible. */
+const deadlineMs = 15_000;
+
+const gateway: Actor = { kind: 'system', part: 'gateway' };
+
+export const imageStream = (imageId: string): string => `image-${imageId}`;
+
+/** Changes images on behalf of requests. */
+export interface Commands {
+  /** Decides and appends what the caller asks; gives the position to wait for. */
+  append(call: Call, imageId: string, command: CallerCommand): Promise<Handled<Image>>;
+  /** The same, and waits until every gateway shows it. */
+  perform(call: Call, imageId: string, command: CallerCommand): Promise<void>;
+  /** The same, and gives the image as it can be seen then. */
+  performAndShow(call: Call, imageId: string, command: CallerCommand): Promise<ImageRecord>;
+  /** What the gateway itself has to say of an upload that it receives. */
+  report(call: Call, imageId: string, command: PipelineCommand): Promise<Handled<Image>>;
+  /** Resolves once the effects up to a position can be seen; rejects with 504 otherwise, since something was appended. */
+  visible(position: bigint): Promise<void>;
+}
+
+export function imageCommands({
+  log,
+  images,
+  visible,
+  personal,
+}: {
+  log: Pick<EventLog, 'readStream' | 'append'>;
+  images: Pick<Images, 'show'>;
+  visible: Visible;
+  personal: PersonalRecords;
+}): Commands {
+  const handle = commandHandler<Image, ImageCommand, ImageEvent>(image, {
+    log,
+    eventId,
+    schemaVersions,
+  });
+
+  const traced = ({ requestId, globalRequestId, correlationId }: Call) => ({
+    requestId,
+    ...(globalRequestId === undefined ? {} : { globalRequestId }),
+    correlationId,
+  });
+
+  const append: Commands['append'] = async (call, imageId, command) => {
+    const { userId, projectId, roles } = call.caller;
+    const metadata = {
+      actor: { kind: 'user', userId, projectId, roles } as const,
+      ...traced(call),
+      rule: ruleOf[command.type],
+      personal: await personal.remember(call.person),
+    };
+    const context = { commandId: randomUUID(), metadata };
+    try {
+      return await handle(imageStream(imageId), command, context, AbortSignal.timeout(deadlineMs));
+    } catch (error) {
+      if (error instanceof Refused && error.code === 'image-unknown') throw unknownImage(imageId);
+      throw error;
+    }
+  };
+
+  const seen = async (position: bigint): Promise<void> =>
+    afterAppend(() => visible.waitFor(position, deadlineMs));
+
+  return {
+    append,
+    async perform(call, imageId, command) {
+      await seen((await append(call, imageId, command)).position);
+    },
+    async performAndShow(call, imageId, command) {
+      await seen((await append(call, imageId, command)).position);
+      const record = await afterAppend(() => images.show(imageId));
+      if (record === undefined) throw unknownImage(imageId);
+      return record;
+    },
+    report: (call, imageId, command) =>
+      handle(
+        imageStream(imageId),
+        command,
+        { commandId: randomUUID(), metadata: { actor: gateway, ...traced(call) } },
+        AbortSignal.timeout(deadlineMs),
+      ),
+    visible: seen,
+  };
+}
+
+export const unknownImage = (imageId: string): Refused =>
+  new Refused('image-unknown', `No image found with ID ${imageId}`);
+
+/** 503 says that nothing was appended, so past an append every failure is 504. */
+async function afterAppend<Result>(step: () => Promise<Result>): Promise<Result> {
+  try {
+    return await step();
+  } catch (error) {
+    throw new HttpError(504, 'The change is recorded, but cannot be shown yet.', { cause: error });
+  }
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { allows } from '../../../domain/image/access.ts';
+import { Refused } from '../../../domain/refused.ts';
+import type { Images } from '../../../projections/images/images.ts';
+import type { ImageRecord } from '../../../projections/images/record.ts';
+import type { BaseUrl } from '../base-url.ts';
+import { expectNoBody, jsonBody } from '../body.ts';
+import type { Call } from '../call.ts';
+import { type Commands, unknownImage } from '../commands.ts';
+import { creationFrom } from '../wire/create.ts';
+import { imageDocument } from '../wire/image.ts';
+import { pageDocument } from '../wire/image-page.ts';
+import { patchFrom, patchVersion } from '../wire/json-patch.ts';
+import { listQueryFrom } from '../wire/list-query.ts';
+import { parametersOf } from '../wire/query-string.ts';
+import { imageIdOf } from './image-id.ts';
+import type { GatewayRouter } from './routes.ts';
+
+/** Images: create, list, show, update, delete (reference, section 6). */
+export function imageRoutes(
+  router: GatewayRouter,
+  {
+    commands,
+    images,
+    importMethods,
+    baseUrl,
+  }: {
+    commands: Commands;
+    images: Images;
+    importMethods: readonly string[];
+    baseUrl: BaseUrl;
+  },
+): void {
+  router.post('/v2/images', async (ctx) => {
+    const { imageId = randomUUID(), attributes } = creationFrom(
+      await jsonBody(ctx),
+      ctx.call.caller,
+    );
+    const record = await commands.performAndShow(ctx.call, imageId, {
+      type: 'CreateImage',
+      caller: ctx.call.caller,
+      attributes,
+    });
+    ctx.status = 201;
+    ctx.set('Location', `${baseUrl(ctx.req)}/v2/images/${imageId}`);
+    if (importMethods.length > 0)
+      ctx.set('OpenStack-image-import-methods', importMethods.join(','));
+    ctx.body = imageDocument(record);
+  });
+
+  router.get('/v2/images', async (ctx) => {
+    expectNoBody(ctx.req);
+    const parameters = parametersOf(ctx.querystring);
+    const query = listQueryFrom(parameters, ctx.call.caller);
+    const { caller } = ctx.call;
+    if (!allows('get_images', { owner: caller.projectId, visibility: 'private' }, caller))
+      throw new Refused('not-allowed', 'You are not authorized to complete get_images action.');
+    ctx.body = pageDocument(await images.list(query), parameters, query.limit);
+  });
+
+  router.get('/v2/images/:imageId', async (ctx) => {
+    expectNoBody(ctx.req);
+    ctx.body = imageDocument(await visibleImage(images, imageIdOf(ctx), ctx.call));
+  });
+
+  router.patch('/v2/images/:imageId', async (ctx) => {
+    const version = patchVersion(ctx.headers['content-type']);
+    const operations = patchFrom(await jsonBody(ctx), version);
+    const record = await commands.performAndShow(ctx.call, imageIdOf(ctx), {
+      type: 'UpdateImage',
+      caller: ctx.call.caller,
+      operations,
+    });
+    ctx.body = imageDocument(record);
+  });
+
+  router.delete('/v2/images/:imageId', async (ctx) => {
+    expectNoBody(ctx.req);
+    await commands.perform(ctx.call, imageIdOf(ctx), {
+      type: 'DeleteImage',
+      caller: ctx.call.caller,
+    });
+    ctx.status = 204;
+  });
+}
+
+/** An image that the caller may see; 404 for every other. */
+export async function visibleImage(
+  images: Pick<Images, 'show'>,
+  imageId: string,
+  call: Call,
+): Promise<ImageRecord> {
+  const record = await images.show(imageId);
+  if (record === undefined || !allows('get_image', record, call.caller))
+    throw unknownImage(imageId);
+  return record;
+}

@@ -1,0 +1,58 @@
+import type { Caller } from '../../../domain/image/access.ts';
+import type { AttributeField, Attributes } from '../../../domain/image/attributes.ts';
+import { Refused } from '../../../domain/refused.ts';
+import { HttpError } from '../http-error.ts';
+import {
+  checkValue,
+  fieldValue,
+  guardName,
+  isWritableField,
+  propertyValue,
+  writableFields,
+} from './fields.ts';
+
+export interface Creation {
+  /** Lower case; undefined when the server is to make one. */
+  readonly imageId: string | undefined;
+  readonly attributes: Attributes;
+}
+
+/** The document of `POST /v2/images` (reference, section 6.1): every value is checked before any name is refused. */
+export function creationFrom(document: unknown, caller: Caller): Creation {
+  if (typeof document !== 'object' || document === null || Array.isArray(document))
+    throw new HttpError(400, "Provided object does not match schema 'image': not an object");
+  const entries = Object.entries(document);
+  for (const [name, value] of entries) checkValue(name, value);
+  for (const [name] of entries) if (name !== 'id') guardName(name);
+  if (Object.hasOwn(document, 'locations'))
+    throw new Refused('field-fixed', "Attribute 'locations' is reserved.");
+  const fields = entries.flatMap(([name, value]): readonly [AttributeField, unknown][] =>
+    isWritableField(name) ? [[writableFields[name], fieldValue(name, value)]] : [],
+  );
+  const properties = entries
+    .filter(([name]) => name !== 'id' && !isWritableField(name))
+    .map(([name, value]) => [name, propertyValue(value)] as const);
+  const id = 'id' in document ? String(document.id) : undefined;
+  return {
+    imageId: id?.toLowerCase(),
+    attributes: {
+      ...defaults(caller),
+      ...Object.fromEntries(fields),
+      properties: Object.fromEntries(properties),
+    },
+  };
+}
+
+const defaults = (caller: Caller): Attributes => ({
+  name: null,
+  owner: caller.projectId,
+  visibility: 'shared',
+  protected: false,
+  hidden: false,
+  diskFormat: null,
+  containerFormat: null,
+  minDisk: 0,
+  minRam: 0,
+  tags: [],
+  properties: {},
+});

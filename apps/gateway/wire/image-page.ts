@@ -1,0 +1,26 @@
+import type { JsonObject } from '../../../domain/json.ts';
+import type { ImageRecord } from '../../../projections/images/record.ts';
+import { imageDocument } from './image.ts';
+import { type Parameters, queryStringOf } from './query-string.ts';
+
+/**
+ * A page of images with its links (reference, section 6.3). `next` is there when the page is full; the links keep every
+ * value of a repeated parameter.
+ */
+export function pageDocument(
+  records: readonly ImageRecord[],
+  parameters: Parameters,
+  limit: number,
+): JsonObject {
+  const unmarked = parameters.filter(([name]) => name !== 'marker');
+  const last = records.length === limit ? records.at(-1) : undefined;
+  return {
+    images: records.map(imageDocument),
+    first: link(unmarked),
+    ...(last === undefined ? {} : { next: link([...unmarked, ['marker', last.id]]) }),
+    schema: '/v2/schemas/images',
+  };
+}
+
+const link = (parameters: Parameters): string =>
+  parameters.length === 0 ? '/v2/images' : `/v2/images?${queryStringOf(parameters)}`;

@@ -1,0 +1,39 @@
+import type { JsonObject } from '../../../domain/json.ts';
+import type { ImageRecord } from '../../../projections/images/record.ts';
+
+/** The property that tells the owner why an upload came to nothing. Its prefix is the server's own. */
+const failureProperty = 'os_glance_failed_upload';
+
+/** An image as clients know it (reference, section 3.1): every base field, custom properties beside them. */
+export function imageDocument(record: ImageRecord): JsonObject {
+  const failed = record.status === 'queued' && record.failure !== null;
+  return {
+    ...record.properties,
+    ...(failed ? { [failureProperty]: record.failure } : {}),
+    id: record.id,
+    name: record.name,
+    status: record.status,
+    visibility: record.visibility,
+    owner: record.owner,
+    protected: record.protected,
+    os_hidden: record.hidden,
+    disk_format: record.diskFormat,
+    container_format: record.containerFormat,
+    min_disk: record.minDisk,
+    min_ram: record.minRam,
+    size: record.size,
+    virtual_size: record.virtualSize,
+    checksum: record.checksum,
+    os_hash_algo: record.hashAlgorithm,
+    os_hash_value: record.hashValue,
+    tags: record.tags,
+    created_at: timestamp(record.createdAt),
+    updated_at: timestamp(record.updatedAt),
+    self: `/v2/images/${record.id}`,
+    file: `/v2/images/${record.id}/file`,
+    schema: '/v2/schemas/image',
+  };
+}
+
+/** Whole seconds, UTC. */
+const timestamp = (time: Date): string => `${time.toISOString().slice(0, 19)}Z`;

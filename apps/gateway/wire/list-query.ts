@@ -1,0 +1,116 @@
+import type { Caller } from '../../../domain/image/access.ts';
+import { type Visibility, visibilities } from '../../../domain/image/attributes.ts';
+import type { Filter, ListQuery } from '../../../projections/images/list-query.ts';
+import { HttpError } from '../http-error.ts';
+import { oneOfValues, timeCondition, wholeNumber } from './filter-values.ts';
+import { isUuid } from './image-schema.ts';
+import { allOf, lastOf, type Parameters } from './query-string.ts';
+import { sortFrom } from './sort.ts';
+
+const defaultLimit = 25;
+const maxLimit = 1000;
+
+/** Parameters that are no conditions on an image, or are read apart; `deleted` has no meaning in v2. */
+const apart: ReadonlySet<string> = new Set([
+  'limit',
+  'marker',
+  'sort',
+  'sort_key',
+  'sort_dir',
+  'tag',
+  'visibility',
+  'os_hidden',
+  'member_status',
+  'deleted',
+]);
+
+/** The query of `GET /v2/images` (reference, section 6.3); 400 for what makes no sense. */
+export function listQueryFrom(parameters: Parameters, caller: Caller): ListQuery {
+  const limit = lastOf(parameters, 'limit');
+  const memberStatus = lastOf(parameters, 'member_status');
+  if (memberStatus !== undefined) oneOf('member_status', memberStatus, memberStatuses);
+  return {
+    caller,
+    filters: filtersFrom(parameters),
+    visibility: visibilityFrom(lastOf(parameters, 'visibility')),
+    hidden: hiddenFrom(lastOf(parameters, 'os_hidden')),
+    sort: sortFrom(parameters),
+    marker: markerFrom(lastOf(parameters, 'marker')),
+    limit: limit === undefined ? defaultLimit : Math.min(wholeNumber('limit', limit), maxLimit),
+  };
+}
+
+const memberStatuses = ['pending', 'accepted', 'rejected', 'all'] as const;
+
+function filtersFrom(parameters: Parameters): readonly Filter[] {
+  const names = new Set(parameters.map(([name]) => name));
+  const single = [...names]
+    .filter((name) => !apart.has(name))
+    .map((name) => filterFrom(name, lastOf(parameters, name) ?? ''));
+  const tags = allOf(parameters, 'tag').map((value): Filter => ({ kind: 'tag', value }));
+  return [...single, ...tags];
+}
+
+function filterFrom(name: string, text: string): Filter {
+  switch (name) {
+    case 'id':
+      return {
+        kind: 'one-of',
+        field: name,
+        values: oneOfValues(name, text)
+          .filter(isUuid)
+          .map((id) => id.toLowerCase()),
+      };
+    case 'name':
+    case 'status':
+    case 'container_format':
+    case 'disk_format':
+      return { kind: 'one-of', field: name, values: oneOfValues(name, text) };
+    case 'owner':
+    case 'checksum':
+    case 'os_hash_value':
+    case 'os_hash_algo':
+      return { kind: 'text', field: name, value: text };
+    case 'min_disk':
+    case 'min_ram':
+    case 'size':
+    case 'virtual_size':
+      return { kind: 'number', field: name, comparison: 'eq', value: wholeNumber(name, text) };
+    case 'size_min':
+    case 'size_max':
+      return {
+        kind: 'number',
+        field: 'size',
+        comparison: name === 'size_min' ? 'gte' : 'lte',
+        value: wholeNumber(name, text),
+      };
+    case 'created_at':
+    case 'updated_at':
+      return { kind: 'time', field: name, ...timeCondition(name, text) };
+    case 'protected':
+      return { kind: 'protected', value: oneOf(name, text, ['true', 'false']) === 'true' };
+    case 'changes-since':
+      throw new HttpError(400, 'The "changes-since" filter is no longer available.');
+    default:
+      return { kind: 'property', name, value: text };
+  }
+}
+
+const visibilityFrom = (text: string | undefined): Visibility | 'all' | undefined =>
+  text === undefined
+    ? undefined
+    : oneOf<Visibility | 'all'>('visibility', text, [...visibilities, 'all']);
+
+const hiddenFrom = (text: string | undefined): boolean =>
+  text !== undefined && oneOf('os_hidden', text.toLowerCase(), ['true', 'false']) === 'true';
+
+function markerFrom(text: string | undefined): string | undefined {
+  if (text === undefined || isUuid(text)) return text?.toLowerCase();
+  throw new HttpError(400, `Image ${text} could not be found: it cannot be the marker.`);
+}
+
+function oneOf<Value extends string>(name: string, text: string, known: readonly Value[]): Value {
+  const value = known.find((one) => one === text);
+  if (value !== undefined) return value;
+  throw new HttpError(400, `${name} must be one of ${known.join(', ')}, not "${text}".`);
+}

@@ -1,0 +1,51 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Caller } from '../../../domain/image/access.ts';
+
+interface Identified {
+  readonly caller: Caller;
+  readonly userName: string;
+}
+
+/** Roles that Keystone's `admin` and `member` imply. */
+const implied: Readonly<Record<string, readonly string[]>> = {
+  admin: ['member', 'reader'],
+  member: ['reader'],
+};
+
+/**
+ * Believes every caller, so it is for loopback only. A token of the form `user:project:role,role` (as in Glance's own
+ * test pipeline) says who calls; any other token, or none, is `defaultCaller`, which has the same form.
+ */
+export function identityNone(defaultCaller: string) {
+  const byDefault = callerFrom(defaultCaller);
+  if (byDefault === undefined)
+    throw new Error(`not of the form user:project:role: ${defaultCaller}`);
+  return {
+    async identify(headers: IncomingHttpHeaders): Promise<Identified> {
+      const token = headers['x-auth-token'];
+      return (typeof token === 'string' ? callerFrom(token) : undefined) ?? byDefault;
+    },
+  };
+}
+
+function callerFrom(token: string): Identified | undefined {
+  const [userId, projectId, roles, ...rest] = token.split(':');
+  if (userId === undefined || projectId === undefined || roles === undefined || rest.length > 0)
+    return undefined;
+  const caller = {
+    userId,
+    projectId: projectId === '' ? null : projectId,
+    roles: withImplied(
+      roles
+        .toLowerCase()
+        .split(',')
+        .map((role) => role.trim())
+        .filter((role) => role !== ''),
+    ),
+  };
+  return { caller, userName: userId };
+}
+
+const withImplied = (roles: readonly string[]): readonly string[] => [
+  ...new Set(roles.flatMap((role) => [role, ...(implied[role] ?? [])])),
+];

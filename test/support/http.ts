@@ -1,0 +1,77 @@
+import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+
+export interface Answer {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly bytes: Buffer;
+  readonly text: string;
+  /** The body as JSON. */
+  json(): Record<string, unknown>;
+}
+
+export interface Asked {
+  readonly method?: string;
+  readonly headers?: RequestOptions['headers'];
+  readonly body?: string | Uint8Array;
+}
+
+/** One request exactly as told: no header is added but `Host` and, for a body, `Content-Length`. */
+export function ask(url: string, path: string, asked: Asked = {}): Promise<Answer> {
+  const { hostname: host, port } = new URL(url);
+  const { body, headers = {}, method = 'GET' } = asked;
+  const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        host: host.split(':')[0],
+        port,
+        path,
+        method,
+        headers: { ...length, ...headers },
+        agent: false,
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const bytes = Buffer.concat(chunks);
+          const text = bytes.toString();
+          resolve({
+            status: response.statusCode ?? 0,
+            reason: response.statusMessage ?? '',
+            headers: response.headers,
+            bytes,
+            text,
+            json: () => JSON.parse(text),
+          });
+        });
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+/** A bare connection, for requests that no client library would send. */
+export async function rawConnection(url: string): Promise<{
+  readonly socket: Socket;
+  /** Everything that came until the other side ended. */
+  readonly rest: Promise<string>;
+}> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+  const chunks: Buffer[] = [];
+  const rest = new Promise<string>((resolve) => {
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const done = (): void => {
+      resolve(Buffer.concat(chunks).toString('latin1'));
+      socket.end();
+    };
+    socket.on('end', done).on('close', done).on('error', done);
+  });
+  return { socket, rest };
+}
