@@ -26,7 +26,7 @@ export interface Outcome {
 
 const reporter = fileURLToPath(new URL('./reporter.js', import.meta.url));
 /** Processes of a suite that ends in order are gone at once; a busy machine may need a moment. */
-const leftoverGraceMs = 10_000;
+const leftoverGraceMs = 5_000;
 const shownOutput = 12_000;
 
 /**

@@ -33,6 +33,7 @@ const differing: Readonly<Record<string, Needs>> = {
   inspection: { budgetSeconds: 300, postgres: false },
   domain: { budgetSeconds: 120, packages: [], postgres: false },
   config: { budgetSeconds: 60, packages: [], postgres: false },
+  'test-command': { budgetSeconds: 120, packages: [], postgres: false },
 };
 
 const here = fileURLToPath(new URL('..', import.meta.url));
