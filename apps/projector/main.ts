@@ -1,0 +1,49 @@
+import { upcast } from '../../domain/image/upcast.ts';
+import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { deathWatch } from '../../infra/leases/death-watch.ts';
+import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
+import { lease } from '../../infra/leases/lease.ts';
+import { postgresPool } from '../../infra/postgres/pool.ts';
+import { imagesProjection } from '../../projections/images/projection.ts';
+import { runPart } from '../part.ts';
+import { runProjector } from './run-projector.ts';
+
+/** Another takes over within 5 s of a death, its own start included; being wrong costs double work only. */
+const longestLeaseMs = 2000;
+
+await runPart('projector', process.env, process.argv.slice(2), async (part) => {
+  const { config, log: logger, owner, stopping, passStep } = part;
+  const postgresUrl = config['postgres-url'];
+  if (postgresUrl === undefined) throw new Error('the projector needs --postgres-url');
+  const pool = postgresPool(postgresUrl, { log: logger, max: 5, applicationName: 'projector' });
+  const log = postgresEventLog(config['event-log-url'] ?? postgresUrl, { log: logger, upcast });
+  const leaseMs = Math.min(config['lease-ms'], longestLeaseMs);
+  const heartbeat = startHeartbeat(pool, {
+    owner,
+    part: 'projector',
+    intervalMs: leaseMs / 4,
+    log: logger,
+  });
+  const watch = deathWatch(pool, { leaseMs, log: logger });
+
+  await runProjector({
+    projection: imagesProjection,
+    pool,
+    log,
+    logger,
+    lease: lease(pool, {
+      name: 'projector-images',
+      owner,
+      watch,
+      onTakeOver: (from) => logger.warn({ from }, 'took the read model over from a dead projector'),
+    }),
+    passStep,
+    stopping,
+    onReady: () => part.ready(),
+  });
+
+  await watch.stop();
+  await heartbeat.stop();
+  await log.close();
+  await pool.end();
+});

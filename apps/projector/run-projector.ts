@@ -1,0 +1,152 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { EventLog } from '../../domain/event-log.ts';
+import type { PassStep } from '../../domain/pipeline-steps.ts';
+import type { Lease } from '../../infra/leases/lease.ts';
+import {
+  dropRetired,
+  type Generation,
+  liveGeneration,
+  voidAhead,
+} from '../../infra/read-model/generation.ts';
+import { ensureGenerations } from '../../infra/read-model/migrations.ts';
+import { rebuild, retiredGraceMs } from '../../infra/read-model/rebuild.ts';
+import { Fenced, generationWriter } from '../../infra/read-model/writer.ts';
+import type { Logger } from '../../infra/telemetry/logger.ts';
+import type { Projection } from '../../projections/projection.ts';
+
+export interface ProjectorOptions<Parts extends object> {
+  readonly projection: Projection<Parts>;
+  readonly pool: Pool;
+  readonly log: Pick<EventLog, 'readAll' | 'head' | 'follow'>;
+  readonly logger: Logger;
+  readonly lease: Lease;
+  readonly passStep: PassStep;
+  readonly stopping: AbortSignal;
+  /** Called once, when queries find a read model of this version, whoever keeps it. */
+  readonly onReady: () => void;
+  /** How often a standby looks at the lease. */
+  readonly leasePollMs?: number;
+}
+
+const keepEntries = 20_000;
+const batchEvents = 2000;
+const besideEveryMs = 1000;
+const firstPauseMs = 50;
+const longestPauseMs = 2000;
+
+/**
+ * Keeps a read model at the log's head until it is asked to stop. One projector is active by lease; the checkpoint is
+ * the fence, so a second one that believes itself active wastes work and does no harm. What is stored decides:
+ *
+ *     no whole live generation, one of another version, one ahead of the log  → rebuild, swap
+ *     live generation                                                         → follow the log into it
+ *     fenced (a rebuild elsewhere swapped, another projector wrote)           → look again
+ */
+export async function runProjector<Parts extends object>(
+  options: ProjectorOptions<Parts>,
+): Promise<void> {
+  const { pool, logger, lease, stopping, leasePollMs = 200 } = options;
+  const pause = (ms: number) => delay(ms, undefined, { signal: stopping }).catch(() => {});
+  let ready = false;
+  let pauseMs = firstPauseMs;
+  let ensured = false;
+
+  const round = async (): Promise<void> => {
+    if (!ensured) await ensureGenerations(pool);
+    ensured = true;
+    const live = await usableGeneration(options);
+    if (live !== undefined && !ready) {
+      ready = true;
+      options.onReady();
+    }
+    if (!(await lease.tryHold())) await pause(leasePollMs);
+    else if (live === undefined) await build(options);
+    else await followInto(live, options);
+    pauseMs = firstPauseMs;
+  };
+
+  while (!stopping.aborted)
+    try {
+      await round();
+    } catch (error) {
+      if (stopping.aborted) break;
+      if (error instanceof Fenced) {
+        logger.info({ reason: error.message }, 'looking again for the live generation');
+        continue;
+      }
+      logger.error({ err: error }, 'the projector cannot go on; trying again');
+      ensured = false;
+      await pause(pauseMs);
+      pauseMs = Math.min(2 * pauseMs, longestPauseMs);
+    }
+  await lease.release().catch(() => {});
+}
+
+/** The live generation, if this code can go on with it. One ahead of the log was made from another log, or an older state of this one came back. */
+async function usableGeneration<Parts extends object>({
+  projection,
+  pool,
+  log,
+}: ProjectorOptions<Parts>): Promise<Generation | undefined> {
+  const live = await liveGeneration(pool, projection);
+  if (live === undefined || live.version !== projection.version) return undefined;
+  return live.position <= (await log.head()) ? live : undefined;
+}
+
+async function build<Parts extends object>({
+  projection,
+  pool,
+  log,
+  logger,
+  stopping,
+}: ProjectorOptions<Parts>): Promise<void> {
+  const { name: model, version } = projection;
+  logger.info({ model, version }, 'building a read model');
+  await voidAhead(pool, model, await log.head());
+  const { events, eventsPerSecond } = await rebuild({ projection, pool, log, signal: stopping });
+  logger.info({ model, version, events, eventsPerSecond }, 'built a read model');
+}
+
+async function followInto<Parts extends object>(
+  live: Generation,
+  { projection, pool, log, logger, lease, passStep, stopping }: ProjectorOptions<Parts>,
+): Promise<void> {
+  const stop = new AbortController();
+  const until = AbortSignal.any([stopping, stop.signal]);
+  const writer = generationWriter(projection, live, keepEntries);
+  const beside = repeatedly(besideEveryMs, logger, async () => {
+    const now = await liveGeneration(pool, projection);
+    if (now?.number !== live.number || !(await lease.tryHold())) stop.abort();
+    await dropRetired(pool, projection.name, retiredGraceMs);
+  });
+  logger.info({ model: projection.name, position: live.position }, 'following the log');
+  try {
+    for await (const events of log.follow(writer.position, until)) {
+      passStep('projector.batch-read');
+      for (let start = 0; start < events.length; start += batchEvents)
+        await writer.apply(pool, events.slice(start, start + batchEvents));
+      passStep('projector.batch-committed');
+    }
+  } finally {
+    await beside.stop();
+  }
+}
+
+/** Runs again and again, one at a time; a failure is left to the next. */
+function repeatedly(everyMs: number, logger: Logger, work: () => Promise<void>) {
+  let running: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    running ??= work()
+      .catch((error) => logger.warn({ err: error }, 'the live generation cannot be looked after'))
+      .finally(() => {
+        running = undefined;
+      });
+  }, everyMs);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

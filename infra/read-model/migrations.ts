@@ -1,0 +1,28 @@
+import type { Pool } from 'pg';
+import type { Migration } from '../postgres/migrate.ts';
+
+/**
+ * The generations of every read model, with the checkpoint of each. Their tables lie in schemas of their own
+ * (`images_7`), made and dropped as rebuilds come and go; views in the read model's schema (`images`) name the live one.
+ * It may be run again: whoever drops all this only makes the projector build it anew.
+ */
+const generations = `
+  create schema if not exists read_model;
+  create table if not exists read_model.generation (
+    model text not null,
+    number bigint generated always as identity primary key,
+    version integer not null,
+    state text not null check (state in ('building', 'live', 'retired')),
+    position bigint not null default 0,
+    retired_at timestamptz
+  );
+  create unique index if not exists generation_live on read_model.generation (model) where state = 'live';
+`;
+
+export const readModelMigrations: readonly Migration[] = [
+  { name: 'read-model-001-generations', sql: generations },
+];
+
+export async function ensureGenerations(pool: Pool): Promise<void> {
+  await pool.query(generations);
+}

@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { EventLog } from '../../domain/event-log.ts';
+import type { Projection } from '../../projections/projection.ts';
+import { abandonBuilding, createGeneration, createIndexes, dropRetired } from './generation.ts';
+import { swap } from './swap.ts';
+import { generationWriter } from './writer.ts';
+
+export interface RebuildProgress {
+  /** Events taken in so far. */
+  readonly events: number;
+  readonly eventsPerSecond: number;
+  /** Done up to here … */
+  readonly position: bigint;
+  /** … of a log that ends, or ended when last asked, here. */
+  readonly head: bigint;
+  readonly phase: 'events' | 'indexes' | 'swap' | 'done';
+}
+
+export interface RebuildOptions<Parts extends object> {
+  readonly projection: Projection<Parts>;
+  readonly pool: Pool;
+  readonly log: Pick<EventLog, 'readAll' | 'head'>;
+  readonly signal: AbortSignal;
+  /** After each batch. */
+  readonly onProgress?: (progress: RebuildProgress) => void;
+}
+
+/** Retired generations stay this long, for queries that began on them. */
+export const retiredGraceMs = 30_000;
+
+const batchEvents = 5000;
+const keepEntries = 20_000;
+const longestPauseMs = 1000;
+
+/**
+ * Makes the read model again from the log, beside the live one, and swaps it in. Bounded batches, indexes last. The
+ * newest rebuild wins: an older one that still runs is fenced off and rejects with `Fenced`, and what one that died
+ * left behind is dropped. Until the swap nothing that queries see is touched.
+ */
+export async function rebuild<Parts extends object>(
+  options: RebuildOptions<Parts>,
+): Promise<RebuildProgress> {
+  const { projection, pool, log, signal, onProgress } = options;
+  await abandonBuilding(pool, projection.name);
+  await dropRetired(pool, projection.name, retiredGraceMs);
+  const generation = await createGeneration(pool, projection);
+  const writer = generationWriter(projection, generation, keepEntries);
+  const client = await pool.connect();
+  const began = performance.now();
+  let events = 0;
+  let head = await log.head();
+  const tell = (phase: RebuildProgress['phase']): RebuildProgress => {
+    const eventsPerSecond = Math.round((events / (performance.now() - began)) * 1000);
+    const progress = { events, eventsPerSecond, position: writer.position, head, phase };
+    onProgress?.(progress);
+    return progress;
+  };
+
+  const catchUp = async (): Promise<void> => {
+    let reading = log.readAll(writer.position, batchEvents);
+    for (;;) {
+      const batch = await reading;
+      const last = batch.at(-1);
+      if (last === undefined) return;
+      signal.throwIfAborted();
+      reading = log.readAll(last.position, batchEvents);
+      reading.catch(() => {}); // awaited in the next round, if there is one
+      await writer.apply(client, batch);
+      events += batch.length;
+      if (last.position > head) head = await log.head();
+      tell('events');
+    }
+  };
+
+  try {
+    // What a crash takes back, it takes back together with the checkpoint; the swap's own commit makes all durable.
+    await client.query('set synchronous_commit = off');
+    await catchUp();
+    tell('indexes');
+    await createIndexes(pool, projection, generation.number);
+    for (let pauseMs = 20; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+      await catchUp();
+      tell('swap');
+      if (await swap(pool, log, projection, generation.number)) return tell('done');
+      await delay(pauseMs * (0.5 + Math.random()), undefined, { signal });
+    }
+  } finally {
+    await client.query('reset synchronous_commit').catch(() => {});
+    client.release();
+  }
+}

@@ -1,0 +1,81 @@
+import type { Pool } from 'pg';
+import type { EventLog } from '../../domain/event-log.ts';
+import type { Projection } from '../../projections/projection.ts';
+import { announcement, channel } from './announcement.ts';
+import { createViews, inTransaction, isLockTrouble } from './generation.ts';
+import { Fenced, generationWriter } from './writer.ts';
+
+/** Most events that the swap itself takes in while the live generation's writer waits for it. */
+const lastStep = 2000;
+
+interface Locked {
+  readonly number: string | number | bigint;
+  readonly version: number;
+  readonly state: string;
+  readonly position: string | number | bigint;
+}
+
+/**
+ * Puts a generation that has caught up in the place of the live one: one short transaction that holds both
+ * checkpoints. What the live one has and the new one lacks is taken in there, so the new one is no older.
+ * False when it was too far behind, or when queries held the views for too long: catch up and try again.
+ */
+export async function swap<Parts extends object>(
+  pool: Pool,
+  log: Pick<EventLog, 'readAll'>,
+  projection: Projection<Parts>,
+  number: number,
+): Promise<boolean> {
+  const { name, version } = projection;
+  await pool.query(`create schema if not exists ${name}`);
+  try {
+    return await inTransaction(pool, async (client) => {
+      // Readers queue up behind us while we wait for the views, so we do not wait long.
+      await client.query(`set local lock_timeout = '100ms'`);
+      const { rows } = await client.query<Locked>(
+        `
+        select number, version, state, position
+        from read_model.generation
+        where model = $1 and (state = 'live' or number = $2)
+        order by number
+        for update`,
+        [name, number],
+      );
+      const live = rows.find(({ state }) => state === 'live');
+      const next = rows.find((row) => Number(row.number) === number && row.state === 'building');
+      if (next === undefined) throw new Fenced(`${name}_${number}`, 0n);
+      const building = {
+        number,
+        version,
+        state: 'building',
+        position: BigInt(next.position),
+      } as const;
+      const writer = generationWriter(projection, building, 0);
+      const target = live === undefined ? 0n : BigInt(live.position);
+      if (writer.position < target) {
+        const events = await log.readAll(writer.position, lastStep);
+        await writer.apply(
+          client,
+          events.filter(({ position }) => position <= target),
+        );
+        if (writer.position < target) return false;
+      }
+      await client.query(
+        `update read_model.generation set state = 'retired', retired_at = now() where model = $1 and state = 'live'`,
+        [name],
+      );
+      await client.query(`update read_model.generation set state = 'live' where number = $1`, [
+        number,
+      ]);
+      await createViews(client, projection, number, live?.version !== version);
+      await client.query(`select pg_notify($1, $2)`, [
+        channel,
+        `${announcement(name)}${writer.position}`,
+      ]);
+      return true;
+    });
+  } catch (error) {
+    if (isLockTrouble(error)) return false;
+    throw error;
+  }
+}

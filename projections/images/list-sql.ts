@@ -1,0 +1,191 @@
+import { isAdmin } from '../../domain/image/access.ts';
+import type { Direction, Filter, ListQuery, SortKey } from './list-query.ts';
+import type { ImageRecord } from './record.ts';
+
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  /** Whether one plan serves all values: a named statement is planned once, without looking at them. */
+  readonly plannedOnce: boolean;
+}
+
+/** Nulls compare as the empty string or zero (reference, section 6.3). */
+const sortExpression: Readonly<Record<SortKey, string>> = {
+  name: `coalesce(name, '')`,
+  status: 'status',
+  container_format: `coalesce(container_format, '')`,
+  disk_format: `coalesce(disk_format, '')`,
+  size: 'coalesce(size, 0)',
+  id: 'id',
+  created_at: 'created_at',
+  updated_at: 'updated_at',
+};
+
+const sortValue: Readonly<Record<SortKey, (image: ImageRecord) => unknown>> = {
+  name: ({ name }) => name ?? '',
+  status: ({ status }) => status,
+  container_format: ({ containerFormat }) => containerFormat ?? '',
+  disk_format: ({ diskFormat }) => diskFormat ?? '',
+  size: ({ size }) => size ?? 0,
+  id: ({ id }) => id,
+  created_at: ({ createdAt }) => createdAt,
+  updated_at: ({ updatedAt }) => updatedAt,
+};
+
+type Sort = ListQuery['sort'];
+
+/** Collects values and gives their placeholders. */
+function parameters() {
+  const values: unknown[] = [];
+  return {
+    values,
+    add(value: unknown): string {
+      values.push(value);
+      return `$${values.length}`;
+    },
+  };
+}
+type Add = (value: unknown) => string;
+
+/**
+ * One page by keyset: rows behind the marker in sort order, never an offset. Where a caller may see several kinds of
+ * images, each kind is a branch of its own that stops after one page (measured 20 × against `or`). Undefined when
+ * the caller can see nothing of what was asked for.
+ */
+export function listStatement(
+  query: ListQuery,
+  marker: ImageRecord | undefined,
+  columns: string,
+): Statement | undefined {
+  const { values, add } = parameters();
+  const kinds = visibleKinds(query, add);
+  if (kinds.length === 0) return undefined;
+  const sort = effectiveSort(query.sort);
+  const conditions = [
+    query.hidden ? 'hidden' : 'not hidden',
+    ...query.filters.map((filter) => filterCondition(filter, add)),
+    ...(marker === undefined ? [] : [behind(marker, sort, add)]),
+  ];
+  const order = sort.map(({ key, direction }) => `${sortExpression[key]} ${direction}`).join(', ');
+  // The limit is written out: the planner must know how few rows are wanted.
+  const page = `order by ${order} limit ${Math.trunc(query.limit)}`;
+  const branches = kinds.map(
+    (kind) => `select * from images.image where ${[kind, ...conditions].join(' and ')} ${page}`,
+  );
+  const text =
+    branches.length === 1
+      ? branches[0]?.replace('*', columns)
+      : `select ${columns} from (${branches.map((branch) => `(${branch})`).join(' union all ')}) as image ${page}`;
+  return {
+    text: text ?? '',
+    values,
+    plannedOnce: query.filters.every(({ kind, ...filter }) => kind === 'one-of' && isKey(filter)),
+  };
+}
+
+/** Equality with one name or id has the same best plan whatever the value. */
+const isKey = (filter: object): boolean =>
+  'field' in filter && (filter.field === 'name' || filter.field === 'id');
+
+/** Disjoint conditions that together are what the caller's listing holds (reference, section 5.2). */
+function visibleKinds({ caller, visibility }: ListQuery, add: Add): readonly string[] {
+  const own = (condition: string): readonly string[] =>
+    caller.projectId === null ? [] : [`owner = ${add(caller.projectId)} and ${condition}`];
+  if (visibility !== undefined && visibility !== 'all') {
+    const kind = `visibility = '${visibility}'`;
+    const everybodys = isAdmin(caller) || visibility === 'public' || visibility === 'community';
+    return everybodys ? [kind] : own(kind);
+  }
+  if (isAdmin(caller))
+    return visibility === 'all'
+      ? ['true']
+      : [`visibility <> 'community'`, ...own(`visibility = 'community'`)];
+  return visibility === 'all'
+    ? [
+        `visibility = 'public'`,
+        `visibility = 'community'`,
+        ...own(`visibility in ('shared', 'private')`),
+      ]
+    : [`visibility = 'public'`, ...own(`visibility <> 'public'`)];
+}
+
+/** Without keys that decide nothing: repeated ones, and whatever follows the id. */
+function effectiveSort(sort: Sort): Sort {
+  const keys = sort.map(({ key }) => key);
+  const end = keys.indexOf('id');
+  return sort
+    .slice(0, end < 0 ? sort.length : end + 1)
+    .filter(({ key }, index) => keys.indexOf(key) === index);
+}
+
+function behind(marker: ImageRecord, sort: Sort, add: Add): string {
+  const bounds = sort.map(({ key, direction }) => ({
+    expression: sortExpression[key],
+    bound: add(sortValue[key](marker)),
+    operator: operatorOf[direction],
+  }));
+  const operators = new Set(bounds.map(({ operator }) => operator));
+  const [operator] = operators;
+  // One comparison of rows is what an index can start from.
+  if (operators.size === 1)
+    return `(${bounds.map(({ expression }) => expression).join(', ')}) ${operator} (${bounds.map(({ bound }) => bound).join(', ')})`;
+  const alternatives = bounds.map(({ expression, bound, operator }, index) => {
+    const ties = bounds.slice(0, index).map((tie) => `${tie.expression} = ${tie.bound}`);
+    return `(${[...ties, `${expression} ${operator} ${bound}`].join(' and ')})`;
+  });
+  return `(${alternatives.join(' or ')})`;
+}
+
+const operatorOf: Readonly<Record<Direction, string>> = { asc: '>', desc: '<' };
+
+const textColumn = {
+  owner: 'owner',
+  checksum: 'checksum',
+  os_hash_value: 'hash_value',
+  os_hash_algo: 'hash_algorithm',
+} as const;
+
+const comparison = { eq: '=', gte: '>=', lte: '<=' } as const;
+
+function filterCondition(filter: Filter, add: Add): string {
+  switch (filter.kind) {
+    case 'one-of':
+      return filter.values.length === 1
+        ? `${filter.field} = ${add(filter.values[0])}`
+        : `${filter.field} = any (${add(filter.values)}::text[])`;
+    case 'text':
+      return `${textColumn[filter.field]} = ${add(filter.value)}`;
+    case 'number':
+      // As numeric, since any number may be asked for, and not every one fits the column.
+      return `${filter.field} ${comparison[filter.comparison]} ${add(String(filter.value))}::numeric`;
+    case 'time':
+      return timeCondition(filter, add);
+    case 'protected':
+      return filter.value ? 'protected' : 'not protected';
+    case 'tag':
+      return `tags @> ${add(JSON.stringify([filter.value]))}::jsonb`;
+    case 'property':
+      return `properties @> ${add(JSON.stringify({ [filter.name]: filter.value }))}::jsonb`;
+  }
+}
+
+/** Compares what the API shows, whole seconds, as a range of the stored times, which an index can use. */
+function timeCondition(filter: Filter & { readonly kind: 'time' }, add: Add): string {
+  const { field } = filter;
+  const second = `date_trunc('second', ${add(filter.value)}::timestamptz)`;
+  const next = `${second} + interval '1 second'`;
+  switch (filter.comparison) {
+    case 'gt':
+      return `${field} >= ${next}`;
+    case 'gte':
+      return `${field} >= ${second}`;
+    case 'lt':
+      return `${field} < ${second}`;
+    case 'lte':
+      return `${field} < ${next}`;
+    case 'eq':
+      return `(${field} >= ${second} and ${field} < ${next})`;
+    case 'neq':
+      return `(${field} < ${second} or ${field} >= ${next})`;
+  }
+}

@@ -1,0 +1,133 @@
+import type { JsonObject } from '../../domain/json.ts';
+import type { Projection, Table } from '../projection.ts';
+import { fold, type Gathered, type ImageParts, type ImageRow, imageIdOf } from './fold.ts';
+import type { ImageRecord, Work } from './record.ts';
+
+/** Column of each field, in the order in which queries read them. */
+export const columnOf = {
+  id: 'id',
+  name: 'name',
+  status: 'status',
+  visibility: 'visibility',
+  owner: 'owner',
+  protected: 'protected',
+  hidden: 'hidden',
+  diskFormat: 'disk_format',
+  containerFormat: 'container_format',
+  size: 'size',
+  virtualSize: 'virtual_size',
+  checksum: 'checksum',
+  hashAlgorithm: 'hash_algorithm',
+  hashValue: 'hash_value',
+  minDisk: 'min_disk',
+  minRam: 'min_ram',
+  tags: 'tags',
+  properties: 'properties',
+  createdAt: 'created_at',
+  updatedAt: 'updated_at',
+  store: 'store',
+  storeKey: 'store_key',
+  failure: 'failure',
+} as const satisfies Record<keyof ImageRecord, string>;
+
+const fields = Object.entries(columnOf) as readonly [keyof ImageRecord, string][];
+
+/** `created_at` and `updated_at` hold what the log's clock gave, in milliseconds: sorting needs more than the API shows. */
+const imageTable: Table<ImageRow> = {
+  columns: {
+    name: 'text',
+    status: 'text not null',
+    visibility: 'text not null',
+    owner: 'text',
+    protected: 'boolean not null',
+    hidden: 'boolean not null',
+    disk_format: 'text',
+    container_format: 'text',
+    size: 'bigint',
+    virtual_size: 'bigint',
+    checksum: 'text',
+    hash_algorithm: 'text',
+    hash_value: 'text',
+    min_disk: 'integer not null',
+    min_ram: 'integer not null',
+    tags: 'jsonb not null',
+    properties: 'jsonb not null',
+    created_at: 'timestamptz(3) not null',
+    updated_at: 'timestamptz(3) not null',
+    store: 'text',
+    store_key: 'text',
+    failure: 'text',
+    gathered: 'jsonb',
+  },
+  // Room on each page for the updates of a status: they touch no indexed column, so no index is written.
+  storage: 'fillfactor = 80',
+  indexes: {
+    image_by_age: '(created_at, id)',
+    image_by_age_public: `(created_at, id) where visibility = 'public'`,
+    image_by_age_community: `(created_at, id) where visibility = 'community'`,
+    image_by_age_hidden: '(created_at, id) where hidden',
+    image_by_owner: '(owner, created_at, id)',
+    image_by_name: '(name, created_at, id)',
+    image_by_store_key: '(store_key) where store_key is not null',
+    image_by_property: 'using gin (properties jsonb_path_ops) with (fastupdate = off)',
+    image_by_tag: 'using gin (tags jsonb_path_ops) with (fastupdate = off)',
+  },
+  toJson(image) {
+    const json: Record<string, unknown> = { gathered: image.gathered };
+    for (const [field, column] of fields) json[column] = image[field];
+    return json as JsonObject;
+  },
+  fromJson(json) {
+    const image: Record<string, unknown> = {};
+    for (const [field, column] of fields) image[field] = json[column];
+    return {
+      ...(image as unknown as ImageRecord),
+      createdAt: new Date(json.created_at as string),
+      updatedAt: new Date(json.updated_at as string),
+      gathered: (json.gathered ?? null) as Gathered | null,
+    };
+  },
+};
+
+const workTable: Table<Work> = {
+  columns: {
+    kind: 'text not null',
+    upload_id: 'text',
+    owner: 'text',
+    epoch: 'integer not null',
+    position: 'bigint not null',
+    since: 'timestamptz(3) not null',
+    correlation_id: 'text not null',
+  },
+  // Every row comes and goes within seconds: without this, dead rows would outnumber the living by far.
+  storage: 'autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000',
+  indexes: { work_by_position: '(position)' },
+  toJson: ({ kind, uploadId, owner, epoch, position, since, correlationId }) => ({
+    kind,
+    upload_id: uploadId,
+    owner,
+    epoch,
+    position: String(position),
+    since: since.toISOString(),
+    correlation_id: correlationId,
+  }),
+  fromJson: (json, imageId) => ({
+    imageId,
+    kind: json.kind as Work['kind'],
+    uploadId: json.upload_id as string | null,
+    owner: json.owner as string | null,
+    epoch: json.epoch as number,
+    position: BigInt(json.position as number),
+    since: new Date(json.since as string),
+    correlationId: json.correlation_id as string,
+  }),
+};
+
+/** The read model behind `Images`: views `images.image` and `images.work`. */
+export const imagesProjection: Projection<ImageParts> = {
+  name: 'images',
+  version: 1,
+  tables: { image: imageTable, work: workTable },
+  keyOf: imageIdOf,
+  fold,
+};

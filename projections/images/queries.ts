@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import type { Pool, QueryArrayResult } from 'pg';
+import { canSee } from '../../domain/image/access.ts';
+import { type Images, MarkerInvisible, MarkerUnknown } from './images.ts';
+import type { Filter, ListQuery } from './list-query.ts';
+import { listStatement } from './list-sql.ts';
+import type { ImageRecord, Work } from './record.ts';
+import { recordColumns, recordFrom, type Values } from './record-from.ts';
+
+/** Most listings that a connection keeps a plan for: clients can make up more shapes than Postgres should remember. */
+const mostNamed = 256;
+
+/** Every value as Postgres writes it: what the pool makes of a type is none of our business here. */
+const asText = { getTypeParser: () => (value: string) => value };
+
+/** Queries over the views of the read model, which name the live generation: each sees one generation only. */
+export function imageQueries(pool: Pool): Images {
+  const named = new Map<string, string>();
+  const nameOf = (text: string): string | undefined => {
+    const known = named.get(text);
+    if (known !== undefined || named.size >= mostNamed) return known;
+    const name = `images-list-${createHash('sha1').update(text).digest('base64url')}`;
+    named.set(text, name);
+    return name;
+  };
+  const rows = async (
+    name: string | undefined,
+    text: string,
+    values: readonly unknown[],
+  ): Promise<readonly Values[]> => {
+    const result: QueryArrayResult<(string | null)[]> = await pool.query({
+      text,
+      values: [...values],
+      rowMode: 'array',
+      types: asText,
+      ...(name === undefined ? {} : { name }),
+    });
+    return result.rows;
+  };
+
+  const show = async (imageId: string): Promise<ImageRecord | undefined> => {
+    if (!storable(imageId)) return undefined;
+    const [row] = await rows('images-show', showText, [imageId]);
+    return row === undefined ? undefined : recordFrom(row);
+  };
+
+  const markerOf = async ({ marker, caller }: ListQuery): Promise<ImageRecord | undefined> => {
+    if (marker === undefined) return undefined;
+    const image = await show(marker);
+    if (image === undefined) throw new MarkerUnknown(marker);
+    if (!canSee(image, caller)) throw new MarkerInvisible(marker);
+    return image;
+  };
+
+  return {
+    show,
+    async list(query) {
+      const marker = await markerOf(query);
+      if (query.limit === 0 || !query.filters.every(canMatch)) return [];
+      const statement = listStatement(query, marker, recordColumns);
+      if (statement === undefined) return [];
+      const { text, values, plannedOnce } = statement;
+      const found = await rows(plannedOnce ? nameOf(text) : undefined, text, values);
+      return found.map(recordFrom);
+    },
+    async openWork() {
+      return (await rows('images-open-work', openWorkText, [])).map(workFrom);
+    },
+    async namedKeys(keys) {
+      const found = await rows(
+        'images-named-keys',
+        'select store_key from images.image where store_key = any ($1::text[])',
+        [keys],
+      );
+      return new Set(found.map(([key]) => String(key)));
+    },
+    async checkpoint() {
+      const [row] = await rows(
+        'images-checkpoint',
+        `select position from read_model.generation where model = 'images' and state = 'live'`,
+        [],
+      );
+      return BigInt(row?.[0] ?? 0);
+    },
+  };
+}
+
+const showText = `select ${recordColumns} from images.image where id = $1`;
+
+const openWorkText = `
+  select id, kind, upload_id, owner, epoch, position, (extract(epoch from since) * 1000)::bigint, correlation_id
+  from images.work
+  order by position`;
+
+const workFrom = (values: Values): Work => {
+  const [imageId, kind, uploadId, owner, epoch, position, since, correlationId] = values;
+  return {
+    imageId: String(imageId),
+    kind: kind as Work['kind'],
+    uploadId: uploadId ?? null,
+    owner: owner ?? null,
+    epoch: Number(epoch),
+    position: BigInt(position ?? 0),
+    since: new Date(Number(since)),
+    correlationId: String(correlationId),
+  };
+};
+
+/** Postgres has no text with NUL, so nothing that it holds equals one. */
+const storable = (text: string): boolean => !text.includes('\0');
+
+function canMatch(filter: Filter): boolean {
+  if (filter.kind === 'one-of') return filter.values.every(storable);
+  if (filter.kind === 'property') return storable(filter.name) && storable(filter.value);
+  return filter.kind === 'text' || filter.kind === 'tag' ? storable(filter.value) : true;
+}
