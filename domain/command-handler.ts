@@ -2,6 +2,7 @@ import type { Decider } from './decider.ts';
 import {
   AppendUnknown,
   type EventLog,
+  LogUnavailable,
   type Metadata,
   type NewEvent,
   RevisionConflict,
@@ -66,8 +67,16 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
     deadline: AbortSignal,
   ): Promise<Handled<State>> {
     const sent = new Set<string>();
+    let unknown: AppendUnknown | undefined;
     for (;;) {
-      const slice = await ports.log.readStream(streamId);
+      let slice: StreamSlice;
+      try {
+        slice = await ports.log.readStream(streamId);
+      } catch (error) {
+        if (!isRetriable(error, unknown)) throw error;
+        if (deadline.aborted) throw unknown ?? error;
+        continue;
+      }
       const state = fold(slice);
       const landed = slice.events.findLast((event) => sent.has(event.id));
       if (landed) return { position: landed.position, state };
@@ -78,10 +87,16 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
         const position = await ports.log.append(streamId, events, slice.revision);
         return { position, state: decided.reduce(decider.evolve, state) };
       } catch (error) {
-        const again = error instanceof RevisionConflict || error instanceof AppendUnknown;
-        if (!again || deadline.aborted) throw error;
-        if (error instanceof AppendUnknown) for (const event of events) sent.add(event.id);
+        if (error instanceof AppendUnknown) {
+          unknown = error;
+          for (const event of events) sent.add(event.id);
+        } else if (!isRetriable(error, unknown)) throw error;
+        if (deadline.aborted) throw unknown ?? error;
       }
     }
   };
 }
+
+/** Once something was sent, "cannot be reached" must not be told as "nothing was appended". */
+const isRetriable = (error: unknown, unknown: AppendUnknown | undefined): boolean =>
+  error instanceof RevisionConflict || (unknown !== undefined && error instanceof LogUnavailable);

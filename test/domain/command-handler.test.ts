@@ -200,3 +200,33 @@ test('a log that cannot be reached is reported at once: nothing was sent', async
   await assert.rejects(handle(log, 3), LogUnavailable);
   assert.equal(log.appends(), 1);
 });
+
+describe('a log that cannot be reached after an append without an answer', () => {
+  const unreachable = () => new LogUnavailable(new Error('refused'));
+
+  test('is asked again until it tells', async () => {
+    const log = scripted({ after: lost });
+    let refusals = 3;
+    const readStream = async () => {
+      if (log.events.length > 0 && refusals-- > 0) throw unreachable();
+      return log.readStream();
+    };
+    const handled = await handlerOver({ ...log, readStream })('counter', 3, context, never);
+    assert.deepEqual(handled, { position: 2n, state: 3 });
+    assert.equal(log.appends(), 1);
+  });
+
+  test('leaves it unknown at the deadline, never "nothing was appended"', async () => {
+    const deadline = new AbortController();
+    const log = scripted({ after: lost });
+    const readStream = async () => {
+      if (log.events.length === 0) return log.readStream();
+      deadline.abort();
+      throw unreachable();
+    };
+    await assert.rejects(
+      handlerOver({ ...log, readStream })('counter', 3, context, deadline.signal),
+      AppendUnknown,
+    );
+  });
+});
