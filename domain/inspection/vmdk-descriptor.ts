@@ -62,7 +62,7 @@ function isExtent(line: string): boolean {
   if (/^(?:rw|rdonly|noaccess)[ \t]/.test(line)) return true;
   const [key = '', value = ''] = line.split('=', 2);
   if (!line.includes('=') || !acceptedKeys.includes(key)) {
-    throw unsafe(`its descriptor has the unknown line "${line.slice(0, 80)}"`);
+    throw unsafe(`its descriptor has the unknown line "${line.slice(0, 80).replace(/\s/g, ' ')}"`);
   }
   if (key === 'parentcid' && value !== 'ffffffff') {
     throw unsafe('it has a parent image, which is not part of the upload');

@@ -101,8 +101,8 @@ refuses('qcow2', [
   ['without a refcount table', qcow2([56, be32(0)]), /no refcount table/],
   [
     'with a refcount table beyond the end',
-    qcow2([56, be32(0xffff_ffff)], [40, be64(0x40000 << 3)]),
-    /./,
+    qcow2([40, be64(64 * kib)], [48, be64(128 * kib)], [56, be32(0xffff_ffff)]),
+    /places its refcount table/,
   ],
   ['with 4 billion snapshots', qcow2([60, be32(0xffff_ffff)]), /4294967295 snapshots/],
   ['with snapshots beyond the end', qcow2([60, be32(1)], [64, be64(2n ** 40n)]), /snapshot table/],
@@ -190,6 +190,7 @@ refuses('vmdk', [
   ['with a second type in other letters', withLine('CREATETYPE="vmfs"'), /type twice/],
   ['with a second type in a comment', withLine('# createType="vmfs"'), /type twice/],
   ['with an unknown line', withLine('exec /bin/sh'), /unknown line "exec \/bin\/sh"/],
+  ['with an unknown line of tabs', withLine('a\tb\rc'), /unknown line "a b c"/],
   ['with an unknown key', withLine('changeTrackPath="x-ctk.vmdk"'), /unknown line/],
   ['with a key of blanks', withLine('a b = c'), /unknown line/],
   ['with a line that starts like a database entry', withLine('ddbX'), /unknown line/],
@@ -402,6 +403,12 @@ const vhdx = (...patches: readonly Patch[]) => withChecksums(patched(vhdxImage()
 const inRegions = (at: number, bytes: Uint8Array) =>
   vhdx([region + at, bytes], [region + 64 * kib + at, bytes]);
 const item = (at: number, bytes: Uint8Array) => vhdx([metadata + at, bytes]);
+const metadataOnly: readonly Patch[] = [192 * kib, 256 * kib].flatMap((at) => [
+  [at + 8, le32(1)],
+  [at + 16, vhdxIds.metadata],
+  [at + 32, le64(metadata)],
+]);
+const withoutBlockTable = vhdx(...metadataOnly);
 refuses('vhdx', [
   ['as a differencing disk', item(64 * kib + 4, le32(2)), /differencing/],
   [
@@ -432,8 +439,9 @@ refuses('vhdx', [
   ],
   ['with two region tables', vhdx([region + 64 * kib + 64, le64(4 * mib)]), /tables differ/],
   ['with 4 billion regions', inRegions(8, le32(0xffff_ffff)), /claims 4294967295 entries/],
-  ['without metadata', inRegions(48, new Uint8Array(16)), /required|requires/],
-  ['without a block table', inRegions(16, vhdxIds.metadata), /names one thing twice/],
+  ['without metadata', inRegions(48, new Uint8Array(16)), /requires a region of an unknown kind/],
+  ['with its metadata named twice', inRegions(16, vhdxIds.metadata), /names one thing twice/],
+  ['without a block table', withoutBlockTable, /names no block allocation table/],
   ['with one region only', inRegions(8, le32(1)), /names no metadata/],
   ['with metadata beyond every offset', inRegions(64, le64(largest)), /beyond the end of any disk/],
   ['with metadata beyond the end', inRegions(64, le64(2n ** 50n)), /metadata table/],
