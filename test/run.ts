@@ -1,8 +1,10 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../infra/postgres/embedded.ts';
 import { ensurePackages } from './support/packages.ts';
+import { runs } from './support/processes.ts';
 import { type Outcome, runSuite } from './support/run-suite.ts';
 import { allSuites, chosen, type Suite } from './support/suites.ts';
 
@@ -39,7 +41,10 @@ async function main(words: readonly string[], environment: Environment): Promise
   const directory = await mkdtemp(join(tmpdir(), 'daguerre-test-'));
   // Tests run programs as other users, who must get through to files of their own.
   await chmod(directory, 0o711);
-  const stops = [() => rm(directory, { recursive: true, force: true, maxRetries: 5 })];
+  const stops = [
+    removeBuilds,
+    () => rm(directory, { recursive: true, force: true, maxRetries: 5 }),
+  ];
   try {
     const own = 'DAGUERRE_TEST_POSTGRES_URL' in environment;
     const postgres = own ? undefined : await sharedPostgres(suites, directory, stopping.signal);
@@ -52,6 +57,21 @@ async function main(words: readonly string[], environment: Environment): Promise
     return report(outcomes);
   } finally {
     for (const stop of stops.reverse()) await stop();
+  }
+}
+
+/**
+ * `npm test` builds into `.build/test-PID`, so that runs side by side, and a Daguerre that runs from `dist`, keep the
+ * files they began with. Removes this run's, and those of runs that are no more.
+ */
+async function removeBuilds(): Promise<void> {
+  const own = fileURLToPath(new URL('..', import.meta.url));
+  const builds = join(own, '..');
+  for (const name of await readdir(builds)) {
+    const [, pid] = /^test-(\d+)$/.exec(name) ?? [];
+    if (pid === undefined) continue;
+    if (name === basename(own) || !runs(Number(pid)))
+      await rm(join(builds, name), { recursive: true, force: true });
   }
 }
 
