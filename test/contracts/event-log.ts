@@ -8,26 +8,12 @@ import {
   type RecordedEvent,
   RevisionConflict,
 } from '../../domain/event-log.ts';
+import { noted } from './noted.ts';
 
 /** What the suite's log must do to each event on its way out: lift `Old` events from version 1 to 2. */
 export function contractUpcast(event: RecordedEvent): RecordedEvent {
   if (event.type !== 'Old' || event.schemaVersion !== 1) return event;
   return { ...event, schemaVersion: 2, data: { renamed: event.data.name } };
-}
-
-export function noted(note: string, type = 'Noted'): NewEvent {
-  return {
-    id: randomUUID(),
-    type,
-    schemaVersion: 1,
-    data: { note },
-    metadata: {
-      actor: { kind: 'user', userId: 'ada', projectId: null, roles: ['member', 'reader'] },
-      requestId: 'req-1',
-      causationId: 'command-1',
-      correlationId: 'req-1',
-    },
-  };
 }
 
 const newStream = () => `contract-${randomUUID()}`;

@@ -1,5 +1,5 @@
 import { startEmbeddedPostgres } from '../../infra/postgres/embedded.ts';
-import { silent } from '../support/postgres.ts';
+import { silent } from '../support/silent-log.ts';
 
 /** Starts Postgres on the directory given, says so, and lives until it is killed. Run by embedded-postgres.test.ts. */
 const dataDir = process.argv[2] ?? '';

@@ -26,7 +26,7 @@ import {
   embeddedPostgresUrl,
   startEmbeddedPostgres,
 } from '../../infra/postgres/embedded.ts';
-import { silent } from '../support/postgres.ts';
+import { silent } from '../support/silent-log.ts';
 
 const childScript = fileURLToPath(new URL('./embedded-child.js', import.meta.url));
 /** In a new user namespace: waits until root is mapped there, forbids any further namespace, goes on. */

@@ -3,13 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../infra/postgres/embedded.ts';
-import type { Log } from '../../infra/postgres/log.ts';
 import { type Migration, migrate } from '../../infra/postgres/migrate.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
-
-export const silent: Log = { info() {}, warn() {}, error() {} };
+import { silent } from './silent-log.ts';
 
 export interface TestDatabase {
   readonly url: string;
@@ -37,6 +36,17 @@ export async function testDatabase(migrations: readonly Migration[] = []): Promi
   return { url, pool, drop };
 }
 
+/** Until `count` sessions of the database wait for a lock that another holds. */
+export async function sessionsWait({ pool }: TestDatabase, count = 1): Promise<void> {
+  for (;;) {
+    const { rowCount } = await pool.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    if ((rowCount ?? 0) >= count) return;
+    await delay(5);
+  }
+}
+
 export interface TestServer extends EmbeddedPostgres {
   readonly dataDir: string;
   /** Stops it and removes its files. */
@@ -47,6 +57,14 @@ export interface TestServer extends EmbeddedPostgres {
 export async function testServer(dataDir?: string): Promise<TestServer> {
   const directory = dataDir ?? (await mkdtemp(path.join(os.tmpdir(), 'daguerre-test-')));
   const postgres = await startEmbeddedPostgres({ dataDir: directory, log: silent });
+  // A test file that ends without its hooks must not leave a server behind.
+  const stopNow = () => {
+    try {
+      process.kill(postgres.pid, 'SIGQUIT');
+    } catch {} // It has ended.
+  };
+  process.once('exit', stopNow);
+  void postgres.exited.then(() => process.off('exit', stopNow));
   const remove = async () => {
     await postgres.stop();
     await rm(directory, { recursive: true, force: true });

@@ -12,7 +12,15 @@ import { postgresPool } from '../../postgres/pool.ts';
 import { bell } from '../bell.ts';
 import { encoded } from './append.ts';
 import { groupCommit } from './group-commit.ts';
-import { allQuery, asText, type Row, recordedEvent, streamQuery, type Upcast } from './rows.ts';
+import {
+  allQuery,
+  asText,
+  planSettings,
+  type Row,
+  recordedEvent,
+  streamQuery,
+  type Upcast,
+} from './rows.ts';
 
 export interface PostgresEventLogOptions {
   readonly log: Log;
@@ -29,13 +37,10 @@ const pollMs = 250;
 const retryMs = 100;
 const queryTimeoutMs = 15_000;
 
-/** Every question to the log is for an index. Plans are kept, and one made while the log was small must not scan it. */
-const settings = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off' };
-
 /** The log in Postgres; `eventLogMigrations` make its tables. One per process: appends of a process share commits. */
 export function postgresEventLog(url: string, options: PostgresEventLogOptions): EventLog {
   const { log, upcast } = options;
-  const shared = { log, queryTimeoutMs, settings };
+  const shared = { log, queryTimeoutMs, settings: planSettings };
   const writing = postgresPool(url, {
     ...shared,
     max: batchLimits.inFlight,
