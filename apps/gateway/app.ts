@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import Koa from 'koa';
 import type { EventLog } from '../../domain/event-log.ts';
@@ -13,6 +14,7 @@ import type { Identity } from './identity.ts';
 import { requestLog } from './request-log.ts';
 import { actionRoutes } from './routes/actions.ts';
 import { health } from './routes/health.ts';
+import { imageDataRoutes, type Stores } from './routes/image-data.ts';
 import { imageRoutes } from './routes/images.ts';
 import { methods } from './routes/methods.ts';
 import { newRouter } from './routes/routes.ts';
@@ -20,6 +22,7 @@ import { schemaRoutes } from './routes/schemas.ts';
 import { tagRoutes } from './routes/tags.ts';
 import { versions } from './routes/versions.ts';
 import { unreadBody } from './unread-body.ts';
+import { type UploadPorts, type Uploads, uploads } from './upload.ts';
 import { decodableUrl } from './url.ts';
 
 /** Everything that the API is made of. */
@@ -31,19 +34,54 @@ export interface AppPorts {
   readonly identity: Identity;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly stores: Stores;
+  readonly uploads: UploadSettings;
   readonly dataDir: string;
   readonly publicEndpoint: string | undefined;
   /** What `OpenStack-image-import-methods` announces. */
   readonly importMethods: readonly string[];
 }
 
+type UploadSettings = Pick<
+  UploadPorts,
+  'tail' | 'staging' | 'owner' | 'isDead' | 'sizeCap' | 'patience' | 'passStep'
+>;
+
+export interface App {
+  readonly handle: RequestListener;
+  readonly uploads: Uploads;
+}
+
 /** The API as one Koa application; each of its layers is a line here. */
-export function app(ports: AppPorts): Koa<object, CallContext> {
+export function app(ports: AppPorts): App {
   const { images, importMethods, log, logger, metrics } = ports;
   const commands = imageCommands(ports);
   const baseUrl = baseUrlFrom(ports.publicEndpoint);
+  const countBytes = metrics.counter('image_bytes_total', 'Bytes of images by direction', [
+    'direction',
+  ] as const);
+  const uploading = uploads({
+    ...ports.uploads,
+    commands,
+    logger,
+    countBytes: (bytes) => countBytes({ direction: 'in' }, bytes),
+  });
+  metrics.gauge('uploads_in_flight', 'Uploads that wait for their answer', uploading.inFlight);
+  metrics.gauge('event_log_head', 'Position of the newest event', async () =>
+    Number(await log.head()),
+  );
+  metrics.gauge('projection_lag', 'Events that the images read model is behind the log', async () =>
+    Number((await log.head()) - (await images.checkpoint())),
+  );
   const router = newRouter();
   imageRoutes(router, { commands, images, importMethods, baseUrl });
+  imageDataRoutes(router, {
+    uploads: uploading,
+    images,
+    stores: ports.stores,
+    logger,
+    countBytes: (bytes) => countBytes({ direction: 'out' }, bytes),
+  });
   tagRoutes(router, { commands });
   actionRoutes(router, { commands });
   schemaRoutes(router);
@@ -61,5 +99,5 @@ export function app(ports: AppPorts): Koa<object, CallContext> {
   koa.use(methods(router));
   koa.use(router.routes());
   koa.on('error', (error) => logger.debug({ err: error }, 'a response could not be completed'));
-  return koa;
+  return { handle: koa.callback(), uploads: uploading };
 }

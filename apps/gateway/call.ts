@@ -5,15 +5,19 @@ import type { Person } from '../../infra/personal/records.ts';
 import { HttpError } from './http-error.ts';
 import type { Identity } from './identity.ts';
 
-/** One authenticated request: who asks, and by which ids its traces are found. */
-export interface Call {
-  readonly caller: Caller;
-  readonly person: Person;
+/** By which ids the traces of a request are found. */
+export interface Trace {
   /** `req-…`: the client's own id where it sent one. */
   readonly requestId: string;
-  readonly globalRequestId: string | undefined;
+  readonly globalRequestId?: string | undefined;
   /** UUID, the same through everything that this request sets in motion. */
   readonly correlationId: string;
+}
+
+/** One authenticated request: who asks, and its ids. */
+export interface Call extends Trace {
+  readonly caller: Caller;
+  readonly person: Person;
 }
 
 /** What Koa's context carries for handlers below `authentication`. */

@@ -11,7 +11,7 @@ import { eventId } from '../../infra/event-id.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
 import type { ImageRecord } from '../../projections/images/record.ts';
-import type { Call } from './call.ts';
+import type { Call, Trace } from './call.ts';
 import { HttpError } from './http-error.ts';
 
 /** How long a command is decided again after lost races, and how long its effect may take to be visible. */
@@ -30,7 +30,7 @@ export interface Commands {
   /** The same, and gives the image as it can be seen then. */
   performAndShow(call: Call, imageId: string, command: CallerCommand): Promise<ImageRecord>;
   /** What the gateway itself has to say of an upload that it receives. */
-  report(call: Call, imageId: string, command: PipelineCommand): Promise<Handled<Image>>;
+  report(trace: Trace, imageId: string, command: PipelineCommand): Promise<Handled<Image>>;
   /** Resolves once the effects up to a position can be seen; rejects with 504 otherwise, since something was appended. */
   visible(position: bigint): Promise<void>;
 }
@@ -52,7 +52,7 @@ export function imageCommands({
     schemaVersions,
   });
 
-  const traced = ({ requestId, globalRequestId, correlationId }: Call) => ({
+  const traced = ({ requestId, globalRequestId, correlationId }: Trace) => ({
     requestId,
     ...(globalRequestId === undefined ? {} : { globalRequestId }),
     correlationId,
@@ -89,13 +89,10 @@ export function imageCommands({
       if (record === undefined) throw unknownImage(imageId);
       return record;
     },
-    report: (call, imageId, command) =>
-      handle(
-        imageStream(imageId),
-        command,
-        { commandId: randomUUID(), metadata: { actor: gateway, ...traced(call) } },
-        AbortSignal.timeout(deadlineMs),
-      ),
+    report(trace, imageId, command) {
+      const context = { commandId: randomUUID(), metadata: { actor: gateway, ...traced(trace) } };
+      return inTime((deadline) => handle(imageStream(imageId), command, context, deadline));
+    },
     visible: seen,
   };
 }
@@ -110,4 +107,10 @@ async function afterAppend<Result>(step: () => Promise<Result>): Promise<Result>
   } catch (error) {
     throw new HttpError(504, 'The change is recorded, but cannot be shown yet.', { cause: error });
   }
+}
+
+async function inTime<Result>(run: (deadline: AbortSignal) => Promise<Result>): Promise<Result> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), deadlineMs);
+  return run(deadline.signal).finally(() => clearTimeout(timer));
 }

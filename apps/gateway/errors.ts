@@ -4,6 +4,7 @@ import { type RefusalCode, Refused } from '../../domain/refused.ts';
 import { StoreUnavailable } from '../../domain/store.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import { MarkerInvisible, MarkerUnknown, NotYetVisible } from '../../projections/images/images.ts';
+import { ClientGone } from './client-gone.ts';
 import { errorBody } from './error-body.ts';
 import { HttpError } from './http-error.ts';
 
@@ -56,6 +57,7 @@ export const errors =
 function answerTo(error: unknown): Answer {
   if (error instanceof HttpError) return error;
   if (error instanceof Refused) return { status: statusOf[error.code], message: error.message };
+  if (error instanceof ClientGone) return { status: 400, message: error.message };
   if (error instanceof MarkerUnknown) return { status: 400, message: error.message };
   if (error instanceof MarkerInvisible) return { status: 403, message: error.message };
   if (error instanceof RevisionConflict)

@@ -22,6 +22,7 @@ export interface GatewayServer {
 export function gatewayServer(application: RequestListener, log: Logger): GatewayServer {
   let stopping = false;
   const handle: RequestListener = (request, response) => {
+    response.on('error', () => {}); // whoever writes is told by its own callback
     if (stopping) response.setHeader('Connection', 'close');
     application(request, response);
   };

@@ -13,7 +13,7 @@ const lingerMs = 5_000;
 export const unreadBody: Middleware = async (ctx, next) => {
   await next();
   const { req, res } = ctx;
-  if (!hasBody(req) || req.complete || ctx.headerSent) return;
+  if (!hasBody(req) || req.complete || req.destroyed || ctx.headerSent) return;
   ctx.set('Connection', 'close');
   if (holdsBodyBack(req)) return;
   ctx.respond = false;

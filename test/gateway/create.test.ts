@@ -41,10 +41,9 @@ describe('POST /v2/images', () => {
   });
 
   test('names the import methods where there are any', async (t) => {
-    const gateway = await startGateway(t, (ports) => ({
-      ...ports,
-      importMethods: ['glance-direct', 'web-download'],
-    }));
+    const gateway = await startGateway(t, {
+      change: (ports) => ({ ...ports, importMethods: ['glance-direct', 'web-download'] }),
+    });
     const { headers } = await gateway.send('POST', '/v2/images', {});
     assert.equal(headers['openstack-image-import-methods'], 'glance-direct,web-download');
   });

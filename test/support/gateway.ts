@@ -3,13 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type AppPorts, app } from '../../apps/gateway/app.ts';
+import { logTail } from '../../apps/gateway/log-tail.ts';
 import { gatewayServer } from '../../apps/gateway/server.ts';
 import { upcast } from '../../domain/image/upcast.ts';
+import type { Staging } from '../../domain/staging.ts';
+import type { Store } from '../../domain/store.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import { identityNone } from '../../infra/identity/none/identity.ts';
+import { memoryStaging } from '../../infra/staging/memory.ts';
+import { memoryStore } from '../../infra/store/memory.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { memoryImages } from './gateway-images.ts';
+import { eagerWorker } from './gateway-worker.ts';
 import { type Answer, type Asked, ask } from './http.ts';
 
 /** Tokens of three callers; each `member` sees only its own project's and what is shared with everybody. */
@@ -22,6 +28,10 @@ export interface TestGateway {
   readonly url: string;
   readonly dataDir: string;
   readonly ports: AppPorts;
+  readonly staging: Staging;
+  readonly store: Store;
+  /** Stops the server as the process does. */
+  stop(graceMs: number): Promise<void>;
   /** A request with a token; alice's where none is named. */
   ask(path: string, asked?: Asked & { readonly token?: string }): Promise<Answer>;
   /** The same with a JSON body. */
@@ -29,19 +39,43 @@ export interface TestGateway {
   patch(path: string, operations: unknown, token?: string): Promise<Answer>;
   /** Creates an image and gives its id. */
   create(document?: object, token?: string): Promise<string>;
+  /** Creates a raw image and uploads its bytes. */
+  createActive(bytes: Uint8Array, document?: object): Promise<string>;
+}
+
+export const rawFormat = { disk_format: 'raw', container_format: 'bare' };
+export const octets = { 'Content-Type': 'application/octet-stream' };
+
+export interface GatewayOptions {
+  readonly change?: (ports: AppPorts) => AppPorts;
+  /** Whether staged uploads become active by themselves; default true. */
+  readonly worker?: boolean;
 }
 
 /** The whole API over memory adapters, on a port of its own until the test ends. */
 export async function startGateway(
   t: TestContext,
-  change: (ports: AppPorts) => AppPorts = (ports) => ports,
+  { change = (ports) => ports, worker = true }: GatewayOptions = {},
 ): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'daguerre-gateway-'));
   const log = memoryEventLog({ upcast });
   const images = memoryImages(log);
   const quiet = logger('gateway', 'silent');
+  const staging = memoryStaging();
+  const store = memoryStore();
+  const ending = new AbortController();
   const ports = change({
     log,
+    stores: { byId: new Map([['file', store]]), defaultId: 'file' },
+    uploads: {
+      tail: await logTail(log, ending.signal),
+      staging,
+      owner: 'gateway-test',
+      isDead: () => false,
+      sizeCap: 64 * 1024 * 1024,
+      patience: { unownedMs: 60_000, lookEveryMs: 10 },
+      passStep: () => {},
+    },
     images,
     visible: images,
     personal: { remember: async () => 'hash' },
@@ -52,10 +86,15 @@ export async function startGateway(
     publicEndpoint: undefined,
     importMethods: [],
   });
-  const server = gatewayServer(app(ports).callback(), quiet);
+  const { handle, uploads } = app(ports);
+  const server = gatewayServer(handle, quiet);
+  const working = worker ? eagerWorker({ log, staging, store }, ending.signal) : undefined;
   const port = await server.listen(0, '127.0.0.1');
+  const stop = (graceMs: number) => server.stop(graceMs, uploads.stop);
   t.after(async () => {
-    await server.stop(0, () => {});
+    await stop(0);
+    ending.abort();
+    await working;
     await log.close();
     await rm(dataDir, { recursive: true });
   });
@@ -65,10 +104,18 @@ export async function startGateway(
     ask(url, path, { ...asked, headers: { 'X-Auth-Token': token, ...headers } });
   const send: TestGateway['send'] = (method, path, document, token = alice) =>
     request(path, { method, token, body: JSON.stringify(document) });
+  const create: TestGateway['create'] = async (document = {}, token = alice) => {
+    const created = await send('POST', '/v2/images', document, token);
+    if (created.status !== 201) throw new Error(`not created: ${created.status} ${created.text}`);
+    return String(created.json().id);
+  };
   return {
     url,
     dataDir,
     ports,
+    staging,
+    store,
+    stop,
     ask: request,
     send,
     patch: (path, operations, token = alice) =>
@@ -78,10 +125,13 @@ export async function startGateway(
         headers: { 'Content-Type': 'application/openstack-images-v2.1-json-patch' },
         body: JSON.stringify(operations),
       }),
-    async create(document = {}, token = alice) {
-      const created = await send('POST', '/v2/images', document, token);
-      if (created.status !== 201) throw new Error(`not created: ${created.status} ${created.text}`);
-      return String(created.json().id);
+    create,
+    async createActive(bytes, document = {}) {
+      const id = await create({ ...rawFormat, ...document });
+      const put = { method: 'PUT', headers: octets, body: bytes };
+      const uploaded = await request(`/v2/images/${id}/file`, put);
+      if (uploaded.status !== 204) throw new Error(`not uploaded: ${uploaded.text}`);
+      return id;
     },
   };
 }

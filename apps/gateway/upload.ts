@@ -1,0 +1,314 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppendUnknown } from '../../domain/event-log.ts';
+import type { AbortReason, ImageEvent, IngestFailure } from '../../domain/image/events.ts';
+import type { PassStep } from '../../domain/pipeline-steps.ts';
+import { Refused } from '../../domain/refused.ts';
+import { type StagedWriter, type Staging, StagingFull } from '../../domain/staging.ts';
+import type { Logger } from '../../infra/telemetry/logger.ts';
+import type { Call, Trace } from './call.ts';
+import { ClientGone } from './client-gone.ts';
+import type { Commands } from './commands.ts';
+import { invite } from './expect-continue.ts';
+import { HttpError } from './http-error.ts';
+import type { LogTail } from './log-tail.ts';
+import { receive, WrongSize } from './receive.ts';
+import {
+  type Patience,
+  type UploadEnd,
+  type UploadWatch,
+  untilEnded,
+  watchUpload,
+} from './upload-watch.ts';
+
+/*
+ * One upload, as the gateway sees it:
+ *
+ *     deciding ──UploadStarted──▶ receiving ──last byte──▶ sealing ──UploadStaged──▶ waiting ──▶ answered
+ *                                     │                       │                         │
+ *                                     └─────UploadAborted─────┘                   whatever the log says
+ *
+ * deciding   Nothing of the body has been read: a refusal costs the client no transfer (it may wait for `100 Continue`).
+ *            A crash here leaves nothing, or an `UploadStarted` that the reconciler aborts for its dead owner.
+ * receiving  The gateway owns the upload. Bytes go to staging as they come. The upload breaks when the client goes, sends
+ *            another size than it announced or more than is allowed, when staging fails, when the gateway stops, or
+ *            when the log says that the image is gone. The abort is appended first, then the bytes are removed. An
+ *            abort that cannot be appended is tried until it is: while this process lives nobody else would do it.
+ *            A crash leaves staged bytes and a dead owner: the reconciler aborts.
+ * sealing    Every byte and the name are made durable. A failed fsync breaks the upload: what the page cache still
+ *            shows proves nothing. A crash is as before.
+ * waiting    `UploadStaged` is in the log: the work belongs to whoever claims it, and neither the client nor this
+ *            gateway is needed any more. The answer is what the log says of this upload id: active 204, failed by its
+ *            reason, deleted 410; with nobody living on the work for a minute 504, and it stays scheduled.
+ *
+ * The watch on the log begins before `UploadStarted`, so no end is missed. An `UploadStarted` of this process that is
+ * not in hand (its append was given up as unknown and landed later) is aborted when the log shows it.
+ */
+
+export interface Uploads {
+  /** Resolves when the image is active and visible; rejects with the answer otherwise. */
+  upload(call: Call, imageId: string, exchange: Exchange, intent: Intent): Promise<void>;
+  /** Uploads in any state before their answer. */
+  inFlight(): number;
+  /** Breaks what is being received and ends every wait: the gateway stops. */
+  stop(): void;
+}
+
+export interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+}
+
+export interface Intent {
+  /** Bytes that the client announced, null when it did not say. */
+  readonly declaredSize: number | null;
+  readonly store: string;
+}
+
+export interface UploadPorts {
+  readonly commands: Commands;
+  readonly tail: LogTail;
+  readonly staging: Pick<Staging, 'create' | 'remove'>;
+  /** Names this life of this process, as its heartbeat does. */
+  readonly owner: string;
+  readonly isDead: (owner: string) => boolean;
+  readonly sizeCap: number;
+  readonly patience: Patience;
+  readonly passStep: PassStep;
+  readonly logger: Logger;
+  /** Told of every byte that came. */
+  readonly countBytes: (bytes: number) => void;
+}
+
+const retryMs = 1_000;
+
+export function uploads(ports: UploadPorts): Uploads {
+  const { commands, logger, owner, passStep, staging, tail } = ports;
+  /** What ends each upload in hand when the gateway stops. */
+  const inHand = new Map<string, AbortController>();
+  let stopped = false;
+
+  tail.listenToAll((recorded) => {
+    const event = recorded as unknown as ImageEvent;
+    if (event.type !== 'UploadStarted' || event.data.owner !== owner) return;
+    const { uploadId } = event.data;
+    if (inHand.has(uploadId)) return;
+    const imageId = recorded.streamId.slice('image-'.length);
+    void abort(recorded.metadata, { imageId, uploadId }, 'client-gone', 'its request was over');
+  });
+
+  /** Gives the position of the abort, undefined while it still has to be tried. */
+  const abort = async (
+    trace: Trace,
+    { imageId, uploadId }: Key,
+    reason: AbortReason,
+    message: string,
+  ): Promise<bigint | undefined> => {
+    const attempt = () =>
+      commands.report(trace, imageId, { type: 'AbortUpload', uploadId, reason, message });
+    try {
+      return (await attempt()).position;
+    } catch (error) {
+      if (error instanceof Refused) return undefined;
+      logger.warn({ err: error, imageId, uploadId }, 'an abort is not recorded yet');
+      void untilRecorded(attempt);
+      return undefined;
+    }
+  };
+
+  const untilRecorded = async (attempt: () => Promise<unknown>): Promise<void> => {
+    while (!stopped) {
+      await delay(retryMs, undefined, { ref: false });
+      try {
+        await attempt();
+        return;
+      } catch (error) {
+        if (error instanceof Refused) return;
+      }
+    }
+  };
+
+  const begin = async (call: Call, key: Key, { declaredSize, store }: Intent): Promise<void> => {
+    const { imageId, uploadId } = key;
+    const { caller } = call;
+    passStep('gateway.upload-deciding');
+    try {
+      await commands.append(call, imageId, {
+        type: 'BeginUpload',
+        caller,
+        uploadId,
+        owner,
+        declaredSize,
+        store,
+      });
+    } catch (error) {
+      if (error instanceof AppendUnknown) void abort(call, key, 'client-gone', error.message);
+      throw error;
+    }
+    passStep('gateway.upload-started');
+  };
+
+  /** Gives the size of what is durable in staging; whatever breaks is undone before it throws. */
+  const receiveWhole = async (
+    call: Call,
+    key: Key,
+    { req, res }: Exchange,
+    { declaredSize }: Intent,
+    watch: UploadWatch,
+    halt: AbortSignal,
+  ): Promise<number> => {
+    const over = new AbortController();
+    halt.addEventListener('abort', () => over.abort(halt.reason), { once: true });
+    void watch.ended.then((end) => over.abort(new Ended(end)));
+    let writer: StagedWriter | undefined;
+    try {
+      writer = await staging.create(key);
+      invite(req, res);
+      const expected = { declaredSize, sizeCap: ports.sizeCap };
+      const size = await receive(req, writer, expected, over.signal, {
+        count: ports.countBytes,
+        passStep,
+      });
+      passStep('gateway.staging-sealed');
+      return size;
+    } catch (error) {
+      const broken = breach(error);
+      const position =
+        error instanceof Ended
+          ? error.end.position
+          : await abort(call, key, broken.reason, broken.answer.message);
+      await writer
+        ?.abort()
+        .catch((err) => logger.error({ err, ...key }, 'staged bytes are left to the sweeper'));
+      if (position !== undefined && !(error instanceof ClientGone))
+        await commands.visible(position).catch(() => {});
+      throw broken.answer;
+    }
+  };
+
+  const complete = async (call: Call, key: Key, size: number): Promise<void> => {
+    const { imageId, uploadId } = key;
+    const attempt = () =>
+      commands.report(call, imageId, { type: 'CompleteUpload', uploadId, size });
+    const deadline = performance.now() + completeWithinMs;
+    for (;;)
+      try {
+        await attempt();
+        passStep('gateway.upload-staged');
+        return;
+      } catch (error) {
+        if (error instanceof Refused) {
+          await staging.remove(key);
+          throw error;
+        }
+        if (error instanceof AppendUnknown) {
+          void untilRecorded(attempt);
+          throw error;
+        }
+        if (performance.now() > deadline) {
+          await abort(call, key, 'staging-failed', 'The end of the upload could not be recorded.');
+          await staging.remove(key);
+          throw error;
+        }
+        await delay(retryMs);
+      }
+  };
+
+  const outcome = async (
+    watch: UploadWatch,
+    { res }: Exchange,
+    halt: AbortSignal,
+  ): Promise<void> => {
+    const clientGone = new AbortController();
+    const gone = (): void => clientGone.abort();
+    res.once('close', gone);
+    const signal = AbortSignal.any([clientGone.signal, halt]);
+    const end = await untilEnded(watch, ports.isDead, ports.patience, signal).finally(() =>
+      res.off('close', gone),
+    );
+    if (end === undefined)
+      throw new HttpError(
+        504,
+        'The upload is complete and stays scheduled, but has not been processed yet.',
+      );
+    await commands.visible(end.position);
+    passStep('gateway.outcome-seen');
+    if (end.kind !== 'active') throw answerTo(end);
+  };
+
+  return {
+    async upload(call, imageId, exchange, intent) {
+      if (stopped) throw breach(new GatewayStopped()).answer;
+      const key = { imageId, uploadId: randomUUID() };
+      const halt = new AbortController();
+      const watch = watchUpload(tail, imageId, key.uploadId);
+      inHand.set(key.uploadId, halt);
+      try {
+        await begin(call, key, intent);
+        const size = await receiveWhole(call, key, exchange, intent, watch, halt.signal);
+        await complete(call, key, size);
+        await outcome(watch, exchange, halt.signal);
+      } finally {
+        inHand.delete(key.uploadId);
+        watch.stop();
+      }
+    },
+    inFlight: () => inHand.size,
+    stop() {
+      stopped = true;
+      for (const halt of inHand.values()) halt.abort(new GatewayStopped());
+    },
+  };
+}
+
+/** How long a durable body waits for a log that cannot be reached. */
+const completeWithinMs = 15_000;
+
+interface Key {
+  readonly imageId: string;
+  readonly uploadId: string;
+}
+
+/** The log ended the upload while its body was still coming. */
+class Ended extends Error {
+  readonly end: UploadEnd;
+
+  constructor(end: UploadEnd) {
+    super(`the upload was ended by others: ${end.kind}`);
+    this.end = end;
+  }
+}
+
+class GatewayStopped extends Error {}
+
+/** Why a body did not become an upload: for the log, and for the client. */
+function breach(error: unknown): { readonly reason: AbortReason; readonly answer: HttpError } {
+  const because = (reason: AbortReason, status: number, message: string) => ({
+    reason,
+    answer: new HttpError(status, message, { cause: error }),
+  });
+  if (error instanceof Ended) return { reason: 'client-gone', answer: answerTo(error.end) };
+  if (error instanceof WrongSize)
+    return because(error.reason, error.reason === 'too-large' ? 413 : 400, error.message);
+  if (error instanceof ClientGone)
+    return because('client-gone', 400, 'The upload ended before its whole body had come.');
+  if (error instanceof StagingFull)
+    return because('staging-full', 413, 'There is no room left for the upload.');
+  if (error instanceof GatewayStopped)
+    return because('gateway-stopped', 503, 'The service is stopping. Upload again.');
+  return because('staging-failed', 500, 'The upload could not be stored.');
+}
+
+const failureStatus = {
+  'format-refused': 415,
+  'store-full': 413,
+  'store-unavailable': 503,
+  'staged-bytes-lost': 500,
+  'workers-died': 500,
+} satisfies Record<IngestFailure, number>;
+
+function answerTo(end: UploadEnd): HttpError {
+  if (end.kind === 'failed') return new HttpError(failureStatus[end.reason], end.message);
+  return new HttpError(410, 'The image was deleted or its upload was ended by others meanwhile.');
+}

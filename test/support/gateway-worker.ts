@@ -1,0 +1,71 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { commandHandler } from '../../domain/command-handler.ts';
+import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
+import type { IngestResult, PipelineCommand } from '../../domain/image/commands.ts';
+import type { ImageEvent } from '../../domain/image/events.ts';
+import { image } from '../../domain/image/image.ts';
+import type { Staging } from '../../domain/staging.ts';
+import { type Store, storeKey } from '../../domain/store.ts';
+import { eventId } from '../../infra/event-id.ts';
+
+/** Speaks to the log as a worker does, one step at a time. */
+export function pipeline(log: EventLog, owner = 'worker-test') {
+  const handle = commandHandler(image, { log, eventId, schemaVersions: {} });
+  return (imageId: string, command: PipelineCommand) =>
+    handle(
+      `image-${imageId}`,
+      command,
+      {
+        commandId: randomUUID(),
+        metadata: {
+          actor: { kind: 'system', part: owner },
+          requestId: 'req-worker',
+          correlationId: randomUUID(),
+        },
+      },
+      AbortSignal.timeout(10_000),
+    );
+}
+
+/** Ingests every staged upload at once, without looking into it, until `signal` aborts. */
+export async function eagerWorker(
+  { log, staging, store }: { log: EventLog; staging: Staging; store: Store },
+  signal: AbortSignal,
+): Promise<void> {
+  const tell = pipeline(log);
+  for await (const batch of log.follow(0n, signal))
+    for (const recorded of batch) {
+      const event = recorded as RecordedEvent & ImageEvent;
+      if (event.type !== 'UploadStaged') continue;
+      const imageId = recorded.streamId.slice('image-'.length);
+      const { size, uploadId } = event.data;
+      await tell(imageId, { type: 'ClaimIngest', uploadId, supersedes: 0, owner: 'worker-test' });
+      const result = await stored(staging, store, { imageId, uploadId }, size);
+      await tell(imageId, { type: 'CompleteIngest', uploadId, epoch: 1, result });
+      await staging.remove({ imageId, uploadId });
+    }
+}
+
+async function stored(
+  staging: Staging,
+  store: Store,
+  staged: { readonly imageId: string; readonly uploadId: string },
+  size: number,
+): Promise<IngestResult> {
+  const reader = await staging.open(staged);
+  const bytes = Buffer.alloc(size);
+  await reader.read(bytes, 0);
+  const key = storeKey(staged.imageId, staged.uploadId, 1);
+  await store.promote(reader, key, size, new AbortController().signal);
+  await reader.close();
+  return {
+    key,
+    digests: { md5: hex('md5', bytes), sha512: hex('sha512', bytes) },
+    algorithm: 'sha512',
+    detected: 'raw',
+    virtualSize: size,
+  };
+}
+
+export const hex = (algorithm: string, bytes: Uint8Array): string =>
+  createHash(algorithm).update(bytes).digest('hex');
