@@ -1,0 +1,91 @@
+import { upcast } from '../../domain/image/upcast.ts';
+import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { identityNone } from '../../infra/identity/none/identity.ts';
+import { deathWatch } from '../../infra/leases/death-watch.ts';
+import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
+import { personalRecords } from '../../infra/personal/records.ts';
+import { postgresPool } from '../../infra/postgres/pool.ts';
+import { visible } from '../../infra/read-model/visible.ts';
+import { filesystemStaging } from '../../infra/staging/filesystem.ts';
+import { filesystemStore } from '../../infra/store/filesystem.ts';
+import { processMetrics } from '../../infra/telemetry/metrics.ts';
+import { imagesProjection } from '../../projections/images/projection.ts';
+import { imageQueries } from '../../projections/images/queries.ts';
+import { runPart } from '../part.ts';
+import { app } from './app.ts';
+import { logTail } from './log-tail.ts';
+import { gatewayServer } from './server.ts';
+
+const queryConnections = 16;
+/** Requests that run may end for this long when the gateway stops; then uploads are broken off and get as long to answer. */
+const graceMs = 5_000;
+
+await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
+  const { config, log: logger, owner, stopping, passStep } = part;
+  const postgresUrl = config['postgres-url'];
+  if (postgresUrl === undefined) throw new Error('the gateway needs --postgres-url');
+  const eventLogUrl = config['event-log-url'] ?? postgresUrl;
+  const leaseMs = config['lease-ms'];
+
+  const queries = postgresPool(postgresUrl, {
+    log: logger,
+    max: queryConnections,
+    applicationName: 'gateway',
+  });
+  const leases = postgresPool(postgresUrl, { log: logger, max: 2, applicationName: 'gateway' });
+  const besideLog = postgresPool(eventLogUrl, { log: logger, max: 2, applicationName: 'gateway' });
+  const log = postgresEventLog(eventLogUrl, { log: logger, upcast });
+  const shown = visible(queries, postgresUrl, { log: logger, models: [imagesProjection.name] });
+  const heartbeat = startHeartbeat(leases, {
+    owner,
+    part: 'gateway',
+    intervalMs: leaseMs / 4,
+    log: logger,
+  });
+  const watch = deathWatch(leases, { leaseMs, log: logger });
+  const following = new AbortController();
+  const tail = await logTail(log, following.signal);
+
+  const { handle, uploads } = app({
+    log,
+    images: imageQueries(queries),
+    visible: shown,
+    personal: personalRecords(besideLog),
+    identity: identityNone(config['default-caller']),
+    logger,
+    metrics: processMetrics('gateway'),
+    stores: { byId: new Map([['file', filesystemStore(config['store-dir'])]]), defaultId: 'file' },
+    uploads: {
+      tail,
+      staging: filesystemStaging(config['staging-dir']),
+      owner,
+      isDead: watch.isDead,
+      sizeCap: config['image-size-cap'],
+      patience: { unownedMs: 60_000, lookEveryMs: 1_000 },
+      passStep,
+    },
+    dataDir: config['data-dir'],
+    publicEndpoint: config['public-endpoint'],
+    importMethods: [],
+  });
+  const server = gatewayServer(handle, logger);
+  const port = await server.listen(config.port, config.host);
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const url = `http://${host}:${port}`;
+  logger.info({ url }, 'listening');
+  part.ready({ port, url });
+
+  const asked = new Promise((resolve) => {
+    if (stopping.aborted) resolve(undefined);
+    else stopping.addEventListener('abort', resolve, { once: true });
+  });
+  await Promise.race([asked, tail.ended]);
+  await server.stop(graceMs, uploads.stop);
+  following.abort();
+  await tail.ended;
+  await watch.stop();
+  await heartbeat.stop();
+  await shown.close();
+  await log.close();
+  await Promise.all([queries.end(), leases.end(), besideLog.end()]);
+});
