@@ -1,15 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
 import { embeddedBinaries } from './embedded/binaries.ts';
 import { ensureCluster } from './embedded/cluster.ts';
+import { type Ending, end, launch } from './embedded/launch.ts';
 import { postmaster, processesOn, stopOrphans } from './embedded/orphans.ts';
 import { takeOwnership } from './embedded/owner.ts';
-import { commandLine, postgresEnvironment, type RunAs, runAs } from './embedded/run-as.ts';
-import { socketDirectory, socketUrl } from './embedded/socket.ts';
+import { runAs } from './embedded/run-as.ts';
+import { database, socketDirectory, socketUrl } from './embedded/socket.ts';
 import type { Log } from './log.ts';
 
 export interface EmbeddedPostgres {
@@ -17,7 +14,7 @@ export interface EmbeddedPostgres {
   readonly url: string;
   readonly pid: number;
   /** Resolves when the postmaster has ended, for whatever reason; starting it again is the caller's part. */
-  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  readonly exited: Promise<Ending>;
   /** Fast shutdown: open transactions are rolled back. Harder when that takes longer than 10 s. */
   stop(): Promise<void>;
 }
@@ -29,24 +26,6 @@ export interface EmbeddedOptions {
   /** Gives up the start. A Postgres that has started is ended by `stop` alone. */
   readonly signal?: AbortSignal;
 }
-
-const database = 'daguerre';
-const maxLogBytes = 16 * 1024 * 1024;
-
-/** Given on the command line, not in the cluster's file: they belong to the program, and change with it. */
-const settings = {
-  listen_addresses: '',
-  unix_socket_permissions: '0700',
-  max_connections: '200',
-  shared_buffers: '128MB',
-  fsync: 'on',
-  full_page_writes: 'on',
-  synchronous_commit: 'on',
-  jit: 'off',
-  log_line_prefix: '%m [%p] ',
-  log_checkpoints: 'off',
-  timezone: 'UTC',
-};
 
 /**
  * Starts the Postgres that npm installed, on a Unix socket in a private directory.
@@ -70,15 +49,13 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     const made = await ensureCluster(cluster, binaries, run, signal);
     if (made === 'made') log.info({ cluster }, 'made a new Postgres cluster');
     const sockets = await socketDirectory(dataDir, run);
-    const logFile = path.join(dataDir, 'postgres.log');
-    const child = await launch(binaries.postgres, cluster, sockets, logFile, run);
-    const exited = once(child, 'exit').then(([code, by]) => ({ code, signal: by }));
-    try {
-      await ready(child, sockets, logFile, options);
-    } catch (error) {
-      await end(child, exited);
-      throw error;
-    }
+    const launched = () =>
+      launch({ ...options, postgres: binaries.postgres, cluster, sockets, run });
+    const { child, exited } = await launched().catch(async (error) => {
+      // One that a dying parent was just starting shows itself only now.
+      if (signal?.aborted || (await stopOrphans(cluster)).length === 0) throw error;
+      return launched();
+    });
     const pid = child.pid ?? -1;
     log.info({ pid, cluster }, 'Postgres is ready');
     return {
@@ -102,96 +79,4 @@ export async function embeddedPostgresUrl(dataDir: string): Promise<string | und
   const found = await postmaster(cluster);
   if (!found?.ready || !(await processesOn(cluster)).includes(found.pid)) return undefined;
   return socketUrl(found.socketDirectory, database);
-}
-
-async function launch(
-  postgres: string,
-  cluster: string,
-  sockets: string,
-  logFile: string,
-  run: RunAs,
-): Promise<ChildProcess> {
-  if ((await stat(logFile).catch(() => ({ size: 0 }))).size > maxLogBytes)
-    await rename(logFile, `${logFile}.1`);
-  // To a file and not through us: a Postgres whose parent is busy or dead must not wait for somebody to read.
-  const output = await open(logFile, 'a', 0o600);
-  try {
-    const all = { ...settings, unix_socket_directories: `"${sockets.replaceAll('"', '""')}"` };
-    const [program, parameters] = commandLine(run, postgres, [
-      '-D',
-      cluster,
-      ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    ]);
-    const child = spawn(program, parameters, {
-      ...run.options,
-      cwd: cluster,
-      env: postgresEnvironment,
-      // A Ctrl-C on the terminal is for the parent, which stops Postgres last.
-      detached: true,
-      stdio: ['ignore', output.fd, output.fd],
-    });
-    await once(child, 'spawn');
-    return child;
-  } finally {
-    await output.close();
-  }
-}
-
-/** Recovery after a crash may take long: we wait as long as Postgres lives. */
-async function ready(
-  child: ChildProcess,
-  sockets: string,
-  logFile: string,
-  { log, signal }: EmbeddedOptions,
-): Promise<void> {
-  const began = Date.now();
-  for (let warnAt = 10_000; ; ) {
-    signal?.throwIfAborted();
-    if (child.exitCode !== null || child.signalCode !== null)
-      throw new Error(`Postgres ended while starting:\n${await lastLines(logFile)}`);
-    if (await databaseReady(sockets)) return;
-    if (Date.now() - began > warnAt) {
-      log.warn({ seconds: warnAt / 1000, logFile }, 'Postgres is still starting');
-      warnAt *= 2;
-    }
-    await delay(15);
-  }
-}
-
-async function databaseReady(sockets: string): Promise<boolean> {
-  try {
-    await answers(socketUrl(sockets, database), 'select 1');
-    return true;
-  } catch (error) {
-    if (!(error instanceof pg.DatabaseError) || error.code !== '3D000') return false;
-    await answers(socketUrl(sockets, 'postgres'), `create database ${database}`);
-    return true;
-  }
-}
-
-async function answers(url: string, sql: string): Promise<void> {
-  const client = new pg.Client(url);
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    await client.query(sql);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
-async function lastLines(logFile: string): Promise<string> {
-  return (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-8).join('\n');
-}
-
-async function end(child: ChildProcess, exited: Promise<unknown>): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill(signal);
-    const late = new AbortController();
-    const timeout = delay(10_000, 'late', { signal: late.signal }).catch(() => 'ended');
-    const first = await Promise.race([exited, timeout]);
-    late.abort();
-    if (first !== 'late') return;
-  }
 }

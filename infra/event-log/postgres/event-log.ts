@@ -11,6 +11,7 @@ import type { Log } from '../../postgres/log.ts';
 import { postgresPool } from '../../postgres/pool.ts';
 import { bell } from '../bell.ts';
 import { encoded } from './append.ts';
+import { following } from './follow.ts';
 import { groupCommit } from './group-commit.ts';
 import {
   allQuery,
@@ -32,15 +33,15 @@ export interface PostgresEventLogOptions {
 
 const channel = 'daguerre_events';
 const batchLimits = { inFlight: 2, maxEvents: 1_000, maxBytes: 4 * 1024 * 1024 };
-const followBatch = 1_000;
-const pollMs = 250;
 const retryMs = 100;
 const queryTimeoutMs = 15_000;
+/** `recorded_at` is parsed here, so it must come as ISO 8601 whatever the server is set to. */
+const settings = { ...planSettings, timezone: 'UTC', datestyle: 'ISO' };
 
 /** The log in Postgres; `eventLogMigrations` make its tables. One per process: appends of a process share commits. */
 export function postgresEventLog(url: string, options: PostgresEventLogOptions): EventLog {
   const { log, upcast } = options;
-  const shared = { log, queryTimeoutMs, settings: planSettings };
+  const shared = { log, queryTimeoutMs, settings };
   const writing = postgresPool(url, {
     ...shared,
     max: batchLimits.inFlight,
@@ -93,27 +94,17 @@ export function postgresEventLog(url: string, options: PostgresEventLogOptions):
       return rows[0]?.position ?? 0n;
     },
 
-    async *follow(after, signal) {
+    follow(after, signal) {
       listening ??= listener(url, [channel], news.ring, { log, onConnect: news.ring });
       const ended = AbortSignal.any([signal, closing.signal]);
-      let last = after;
-      while (!ended.aborted) {
-        const { rings } = news;
-        const events = await readAll(last, followBatch).catch(async (error: unknown) => {
+      const read = (last: bigint, limit: number) =>
+        readAll(last, limit).catch(async (error: unknown) => {
           if (!(error instanceof LogUnavailable)) throw error;
           if (!ended.aborted) log.warn({ err: error, last }, 'cannot follow the log; trying again');
           await delay(retryMs, undefined, { signal: ended }).catch(() => undefined);
           return undefined;
         });
-        if (events === undefined) continue;
-        const newest = events.at(-1);
-        if (newest === undefined) {
-          await news.past(rings, pollMs, ended);
-          continue;
-        }
-        last = newest.position;
-        if (!ended.aborted) yield events;
-      }
+      return following({ after, signal: ended, read, news });
     },
 
     async close() {

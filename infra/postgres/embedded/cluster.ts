@@ -56,11 +56,16 @@ export async function ensureCluster(
   return 'made';
 }
 
-/** Left by an initdb that was killed; one that still runs as an orphan fails when its directory goes. */
+/**
+ * Left by an initdb that was killed; one that still runs as an orphan fails when its directory goes. What cannot be
+ * removed now is in nobody's way, and goes at a later start.
+ */
 async function removeDrafts(parent: string): Promise<void> {
   const names = await readdir(parent);
   for (const name of names.filter((each) => each.startsWith(draftPrefix)))
-    await rm(path.join(parent, name), { recursive: true, force: true, maxRetries: 5 });
+    await rm(path.join(parent, name), { recursive: true, force: true, maxRetries: 5 }).catch(
+      () => undefined,
+    );
 }
 
 async function syncDirectory(directory: string): Promise<void> {

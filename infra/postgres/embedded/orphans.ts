@@ -83,8 +83,8 @@ async function isPostgresIn(pid: number, directory: string): Promise<boolean> {
   const [works, runs] = await Promise.all(
     ['cwd', 'exe'].map((what) => readlink(`/proc/${pid}/${what}`).catch(() => '')),
   );
-  // Of a program that an upgrade replaced, Linux says "postgres (deleted)".
-  return works === directory && path.basename(runs ?? '').startsWith('postgres');
+  // `unshare` is about to become Postgres. Of a program that an upgrade replaced, Linux says "postgres (deleted)".
+  return works === directory && /\/(postgres|unshare)( \(deleted\))?$/.test(runs ?? '');
 }
 
 async function postmasterByCommand(cluster: string): Promise<number[]> {

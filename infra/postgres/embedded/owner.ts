@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+
+/** A process that was killed is gone a moment later, and its successor may be quicker. */
+const dyingMs = 1_000;
 
 /**
  * Makes this process the only one that starts Postgres in a data directory, for as long as it lives: the file names
@@ -10,6 +14,7 @@ import { promisify } from 'node:util';
 export async function takeOwnership(file: string): Promise<() => Promise<void>> {
   const mine = await identity(process.pid);
   if (mine === undefined) throw new Error('cannot tell when this process started');
+  const patience = Date.now() + dyingMs;
   const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, mine);
   try {
@@ -17,10 +22,14 @@ export async function takeOwnership(file: string): Promise<() => Promise<void>> 
       const theirs = await readFile(file, 'utf8').catch(() => '');
       if (theirs === mine) break;
       const pid = Number(theirs.split(' ', 1)[0]);
-      if (pid > 0 && (await identity(pid)) === theirs)
-        throw new Error(
-          `another Daguerre (process ${pid}) runs on this data directory: stop it, or choose another data-dir`,
-        );
+      if (pid > 0 && (await identity(pid)) === theirs) {
+        if (Date.now() > patience)
+          throw new Error(
+            `another Daguerre (process ${pid}) runs on this data directory: stop it, or choose another data-dir`,
+          );
+        await delay(20);
+        continue;
+      }
       // Moved away, not removed: of two that find a dead owner, one moves it and the other tries again.
       await rename(file, `${draft}.dead`).catch(() => undefined);
     }

@@ -8,7 +8,10 @@ import { nobody, type RunAs } from './run-as.ts';
 /** Longest address of a Unix socket: 108 bytes in Linux with the closing zero, 104 elsewhere. */
 const maxAddressBytes = process.platform === 'linux' ? 107 : 103;
 
-export const socketName = '.s.PGSQL.5432';
+/** Made at the first start. */
+export const database = 'daguerre';
+
+const socketName = '.s.PGSQL.5432';
 
 export function socketUrl(socketDirectory: string, database: string): string {
   return `postgresql://${superuser}@localhost/${database}?host=${encodeURIComponent(socketDirectory)}`;
