@@ -1,5 +1,6 @@
 import { eventLogMigrations } from '../infra/event-log/postgres/migrations.ts';
 import { leaseMigrations } from '../infra/leases/migrations.ts';
+import { personalMigrations } from '../infra/personal/migrations.ts';
 import { type Migration, migrate } from '../infra/postgres/migrate.ts';
 import { postgresPool } from '../infra/postgres/pool.ts';
 import { readModelMigrations } from '../infra/read-model/migrations.ts';
@@ -12,7 +13,7 @@ export interface Databases {
 }
 
 /** Beside the log: what is backed up with it. */
-const besideTheLog: readonly Migration[] = eventLogMigrations;
+const besideTheLog: readonly Migration[] = [...eventLogMigrations, ...personalMigrations];
 /** Everything that can be made again. */
 const derived: readonly Migration[] = [...readModelMigrations, ...leaseMigrations];
 
