@@ -1,0 +1,138 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
+import type { ImageEvent } from '../../domain/image/events.ts';
+import type { IngestJob, JobQueue } from '../../infra/jobs/job-queue.ts';
+import type { Logger } from '../../infra/telemetry/logger.ts';
+import { imageOf, streamOf } from './context.ts';
+import { judgeOf } from './garbage.ts';
+import type { HeadStarts } from './head-start.ts';
+import type { Ingest } from './ingest.ts';
+import type { WorkerMetrics } from './metrics.ts';
+import type { Sweeper } from './sweeper.ts';
+
+export interface FollowerPorts {
+  readonly owner: string;
+  readonly log: Pick<EventLog, 'head' | 'follow' | 'readStream'>;
+  readonly queue: Pick<JobQueue, 'issue'>;
+  readonly headStarts: HeadStarts;
+  readonly ingest: Pick<Ingest, 'run' | 'abandon' | 'abandonImage'>;
+  readonly sweeper: Pick<Sweeper, 'soon'>;
+  /** How many head starts there may be at once. */
+  readonly mostHeadStarts: number;
+  /** Whether this process turns facts into jobs; one does at a time, and two do no harm. */
+  readonly isDispatcher: () => boolean;
+  /** Whether this process is the one to follow an upload. */
+  readonly isChosen: (uploadId: string) => boolean;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+}
+
+/** Hashing so little takes no longer than beginning early. */
+const smallBytes = 4 * 1024 * 1024;
+const retryMs = 200;
+
+type Of<Type extends ImageEvent['type']> = (ImageEvent & { readonly type: Type })['data'];
+
+/**
+ * What a worker does about each new fact in the log: follow uploads that begin, turn whole ones into jobs, stop what
+ * has become pointless, and have bytes swept. Nothing depends on it: what it misses, the reconciler finds.
+ */
+export async function followLog(ports: FollowerPorts, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      const head = await ports.log.head();
+      for await (const events of ports.log.follow(head, stopping))
+        for (const event of events) react(ports, event);
+    } catch (error) {
+      if (stopping.aborted) return;
+      ports.logger.warn({ err: error }, 'cannot follow the log; trying again');
+      await delay(retryMs, undefined, { signal: stopping }).catch(() => {});
+    }
+  }
+}
+
+function react(ports: FollowerPorts, recorded: RecordedEvent): void {
+  const imageId = imageOf(recorded.streamId);
+  if (imageId === undefined) return;
+  const { headStarts, ingest, sweeper, isDispatcher, owner } = ports;
+  const event = recorded as unknown as ImageEvent;
+  const sweep = (): void => {
+    if (isDispatcher()) sweeper.soon(imageId);
+  };
+  switch (event.type) {
+    case 'UploadStarted':
+      begin(ports, imageId, event.data);
+      return;
+    case 'UploadStaged':
+      staged(ports, imageId, event.data);
+      return;
+    case 'IngestReleased': {
+      const { uploadId, epoch } = event.data;
+      if (isDispatcher()) issue(ports, { imageId, uploadId, supersedes: epoch });
+      return;
+    }
+    case 'IngestClaimed':
+      if (event.data.owner !== owner) {
+        headStarts.drop(event.data.uploadId);
+        ingest.abandon(event.data.uploadId);
+      }
+      if (event.data.supersedes > 0) sweep();
+      return;
+    case 'UploadAborted':
+    case 'IngestFailed':
+    case 'ImageActivated':
+      headStarts.drop(event.data.uploadId);
+      ingest.abandon(event.data.uploadId);
+      sweep();
+      return;
+    case 'ImageDeleted':
+      headStarts.dropImage(imageId);
+      ingest.abandonImage(imageId);
+      sweep();
+      return;
+    default:
+  }
+}
+
+/** Head starts take no job's slot, so that slow clients never hold whole uploads back; they are few for memory's sake. */
+function begin(
+  { headStarts, mostHeadStarts, isChosen, log, logger }: FollowerPorts,
+  imageId: string,
+  { uploadId, declaredSize }: Of<'UploadStarted'>,
+): void {
+  if (declaredSize !== null && declaredSize < smallBytes) return;
+  if (headStarts.count >= mostHeadStarts || !isChosen(uploadId)) return;
+  log
+    .readStream(streamOf(imageId))
+    .then(({ events }) => {
+      const { state } = judgeOf(imageId, events);
+      if (state.status !== 'saving' || state.upload.uploadId !== uploadId) return;
+      const { diskFormat, containerFormat } = state;
+      if (diskFormat === null || containerFormat === null) return;
+      headStarts.begin({ imageId, uploadId }, { diskFormat, containerFormat });
+    })
+    .catch((error) => logger.info({ err: error, uploadId }, 'no head start on this upload'));
+}
+
+/** Who has a head start claims at once, beside its slots: most of the work is done. The job is for everybody else. */
+function staged(
+  ports: FollowerPorts,
+  imageId: string,
+  { uploadId, size }: Of<'UploadStaged'>,
+): void {
+  const { headStarts, ingest, isDispatcher, logger } = ports;
+  const job = { imageId, uploadId, supersedes: 0 };
+  headStarts.staged(uploadId, size);
+  if (headStarts.has(uploadId))
+    ingest.run(job).catch((error) => logger.error({ err: error, ...job }, 'an ingest job failed'));
+  if (isDispatcher()) issue(ports, job);
+}
+
+function issue({ queue, metrics, logger }: FollowerPorts, job: IngestJob): void {
+  metrics.jobIssued('staged');
+  queue
+    .issue(job)
+    .catch((error) =>
+      logger.warn({ err: error, ...job }, 'no job was issued; the reconciler will do it'),
+    );
+}

@@ -1,0 +1,58 @@
+import type { RecordedEvent } from '../../domain/event-log.ts';
+import type { ImageEvent } from '../../domain/image/events.ts';
+import { absent, evolve, type Image } from '../../domain/image/state.ts';
+import { storeKey } from '../../domain/store.ts';
+
+/** What is to become of some bytes. Only `garbage` may be removed. */
+export type Judgement =
+  /** The log has made them unnameable for good. */
+  | 'garbage'
+  /** They are named, or may still be. */
+  | 'needed'
+  /** The log knows nothing of them: not ours to touch. */
+  | 'unknown';
+
+/** One image's stream, read to say which bytes nobody can name any more. */
+export interface Judge {
+  /** Of an upload's staged bytes. */
+  staged(uploadId: string): Judgement;
+  /** Of a store's bytes under a key. */
+  stored(key: string): Judgement;
+  /** Uploads and keys that this image's attempts may have left bytes under. */
+  readonly uploads: readonly string[];
+  readonly keys: readonly string[];
+  readonly state: Image;
+}
+
+/**
+ * Sound only if the bytes were seen before the stream was read: a gateway appends `UploadStarted` before it stages, a
+ * worker `IngestClaimed` before it stores.
+ */
+export function judgeOf(imageId: string, recorded: readonly RecordedEvent[]): Judge {
+  const events = recorded as unknown as readonly ImageEvent[];
+  const state = events.reduce(evolve, absent);
+  const uploads = events.flatMap(({ type, data }) =>
+    type === 'UploadStarted' ? [data.uploadId] : [],
+  );
+  const claims = events.flatMap((event) => (event.type === 'IngestClaimed' ? [event.data] : []));
+  const named = 'content' in state ? state.content.key : null;
+  const open = state.status === 'saving' ? state.upload : null;
+
+  return {
+    state,
+    uploads,
+    keys: claims.map(({ uploadId, epoch }) => storeKey(imageId, uploadId, epoch)),
+    staged(uploadId) {
+      if (!uploads.includes(uploadId)) return state.status === 'deleted' ? 'garbage' : 'unknown';
+      return uploadId === open?.uploadId ? 'needed' : 'garbage';
+    },
+    stored(key) {
+      if (key === named) return 'needed';
+      const claim = claims.find(
+        ({ uploadId, epoch }) => storeKey(imageId, uploadId, epoch) === key,
+      );
+      if (claim === undefined) return state.status === 'deleted' ? 'garbage' : 'unknown';
+      return claim.uploadId === open?.uploadId && claim.epoch >= open.epoch ? 'needed' : 'garbage';
+    },
+  };
+}

@@ -1,0 +1,215 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EventLog } from '../../domain/event-log.ts';
+import type { ImageCommand } from '../../domain/image/commands.ts';
+import type { Image } from '../../domain/image/state.ts';
+import { Refused } from '../../domain/refused.ts';
+import type { IngestJob } from '../../infra/jobs/job-queue.ts';
+import type { Logger } from '../../infra/telemetry/logger.ts';
+import { type Claim, type ConcludePorts, concluder } from './conclude.ts';
+import { originOf, streamOf, systemCommand } from './context.ts';
+import { judgeOf } from './garbage.ts';
+import type { HandleImage } from './handle.ts';
+import type { HeadStarts } from './head-start.ts';
+import type { IngestOutcome, WorkerMetrics } from './metrics.ts';
+
+/**
+ * The work on staged uploads, each from its claim to the event that ends it:
+ *
+ *     claim → digests and verdict → promotion under the claim's own key → CompleteIngest in one append
+ *               └─ refused format, lost bytes, full store ─────────────→ FailIngest
+ *
+ * A crash anywhere leaves the claim to be superseded, and at most bytes under a key that is then swept. Who is refused
+ * an append stops quietly and removes nothing.
+ */
+export interface Ingest {
+  /** Claims and does a job. Resolves, in every case, when this process has nothing more to do for it. */
+  run(job: IngestJob): Promise<void>;
+  isRunning(uploadId: string): boolean;
+  /** The log ended the upload, or somebody superseded our claim: nothing that we do for it can count. */
+  abandon(uploadId: string): void;
+  /** The image is deleted. */
+  abandonImage(imageId: string): void;
+  /** Gives unfinished claims back, and resolves when all work is over. */
+  close(): Promise<void>;
+}
+
+export interface IngestPorts extends ConcludePorts {
+  /** This process, in claims. */
+  readonly owner: string;
+  readonly log: Pick<EventLog, 'readStream'>;
+  readonly handle: HandleImage;
+  readonly headStarts: Pick<HeadStarts, 'take' | 'drop'>;
+  /** Asks the sweeper to look at an image. */
+  readonly sweepSoon: (imageId: string) => void;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+}
+
+interface Running {
+  readonly imageId: string;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** Why the work on a claim was cut short. */
+class Abandoned extends Error {}
+class Stopping extends Error {}
+
+const firstPauseMs = 100;
+const longestPauseMs = 2_000;
+/** A stop waits for this long at most: what is then unclear is taken over. */
+const claimTimeoutMs = 8_000;
+const releaseTimeoutMs = 5_000;
+
+export function ingest(ports: IngestPorts): Ingest {
+  const { owner, log, handle, staging, headStarts, metrics, passStep } = ports;
+  const conclude = concluder(ports);
+  const running = new Map<string, Running>();
+  let closed = false;
+
+  /** Tries until it works or a rule says no: while the log cannot be reached, the claim is still ours. */
+  const append = async (
+    { imageId, uploadId, epoch, origin }: Omit<Claim, 'size' | 'declared'>,
+    command: ImageCommand,
+    signal: AbortSignal,
+  ): Promise<Image> => {
+    const context = systemCommand(origin, uploadId, command.type, epoch, owner);
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs))
+      try {
+        signal.throwIfAborted();
+        return (await handle(streamOf(imageId), command, context, signal)).state;
+      } catch (error) {
+        if (error instanceof Refused || signal.aborted) throw error;
+        ports.logger.warn({ err: error, uploadId }, `no ${command.type} yet; trying again`);
+        await delay(pauseMs, undefined, { signal });
+      }
+  };
+
+  /** The state after the claim; undefined when it is somebody else's work, or nobody's any more. */
+  const stateIfClaimed = async (
+    claim: Omit<Claim, 'size' | 'declared'>,
+    supersedes: number,
+    logger: Logger,
+  ): Promise<Image | undefined> => {
+    const { imageId, uploadId } = claim;
+    const command: ImageCommand = { type: 'ClaimIngest', uploadId, supersedes, owner };
+    try {
+      return await append(claim, command, AbortSignal.timeout(claimTimeoutMs));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      // The answer to an earlier append may have been lost together with the log.
+      const { state } = judgeOf(imageId, (await log.readStream(streamOf(imageId))).events);
+      const upload = state.status === 'saving' ? state.upload : undefined;
+      if (upload?.uploadId === uploadId && upload.epoch === claim.epoch)
+        if (upload.claimedBy === owner) return state;
+      logger.debug({ reason: error.message }, 'this upload is not to be claimed');
+      return undefined;
+    }
+  };
+
+  const claimed = async (job: IngestJob, logger: Logger): Promise<Claim | undefined> => {
+    const { imageId, uploadId, supersedes } = job;
+    const { events } = await log.readStream(streamOf(imageId));
+    const bare = { imageId, uploadId, epoch: supersedes + 1, origin: originOf(events, uploadId) };
+    const state = await stateIfClaimed(bare, supersedes, logger);
+    if (state === undefined) return undefined;
+    if (state.status !== 'saving' || state.upload.stagedSize === null) {
+      logger.error({ ...bare.origin }, 'an upload was given up: too many workers died of it');
+      metrics.ingestEnded('failed', 0);
+      return undefined;
+    }
+    const { upload, diskFormat, containerFormat } = state;
+    const declared = { diskFormat: diskFormat ?? '', containerFormat: containerFormat ?? '' };
+    return { ...bare, declared, size: upload.stagedSize ?? 0 };
+  };
+
+  const release = async (claim: Claim, logger: Logger): Promise<void> => {
+    const { uploadId, epoch } = claim;
+    const signal = AbortSignal.timeout(releaseTimeoutMs);
+    await append(claim, { type: 'ReleaseIngest', uploadId, epoch }, signal).catch((error) =>
+      logger.warn({ err: error }, 'a claim could not be given back; it will be taken over'),
+    );
+  };
+
+  const work = async (
+    claim: Claim,
+    logger: Logger,
+    { signal }: AbortController,
+  ): Promise<IngestOutcome> => {
+    try {
+      const conclusion = await conclude(claim, logger, signal);
+      await append(claim, conclusion, signal);
+      if (conclusion.type === 'FailIngest') {
+        const { reason, message } = conclusion;
+        logger.warn({ reason, detail: message }, 'an upload did not become an image');
+        return 'failed';
+      }
+      passStep('worker.image-activated');
+      return 'activated';
+    } catch (error) {
+      if (signal.reason instanceof Stopping) {
+        await release(claim, logger);
+        return 'released';
+      }
+      if (error instanceof Refused || signal.aborted) {
+        logger.info('the claim was superseded, or the upload is over');
+        ports.sweepSoon(claim.imageId);
+        return 'superseded';
+      }
+      logger.error({ err: error }, 'the work on an upload failed; it will be taken over');
+      return 'broken';
+    }
+  };
+
+  const claimAndWork = async (
+    job: IngestJob,
+    logger: Logger,
+    stop: AbortController,
+  ): Promise<void> => {
+    passStep('worker.job-taken');
+    const claim = await claimed(job, logger);
+    if (claim === undefined) return;
+    if (claim.epoch > 1) metrics.tookOver('ingest');
+    passStep('worker.ingest-claimed');
+    const began = performance.now();
+    const claimLogger = logger.child({ ...claim.origin, epoch: claim.epoch });
+    const outcome = await work(claim, claimLogger, stop);
+    const seconds = (performance.now() - began) / 1000;
+    metrics.ingestEnded(outcome, seconds);
+    claimLogger.info({ outcome, seconds, size: claim.size }, 'ingest ended');
+    if (outcome !== 'activated' && outcome !== 'failed') return;
+    await staging.remove(claim);
+    passStep('worker.staging-removed');
+  };
+
+  return {
+    async run(job) {
+      const { imageId, uploadId } = job;
+      // A job to take over from us says that our heartbeat was late: we live, and go on.
+      if (closed || running.has(uploadId)) return;
+      const stop = new AbortController();
+      const logger = ports.logger.child({ imageId, uploadId });
+      const done = claimAndWork(job, logger, stop)
+        .catch((error) => logger.error({ err: error }, 'an ingest job failed'))
+        .finally(() => {
+          headStarts.drop(uploadId);
+          running.delete(uploadId);
+        });
+      running.set(uploadId, { imageId, stop, done });
+      await done;
+    },
+    isRunning: (uploadId) => running.has(uploadId),
+    abandon(uploadId) {
+      running.get(uploadId)?.stop.abort(new Abandoned());
+    },
+    abandonImage(imageId) {
+      for (const one of running.values())
+        if (one.imageId === imageId) one.stop.abort(new Abandoned());
+    },
+    async close() {
+      closed = true;
+      for (const { stop } of running.values()) stop.abort(new Stopping());
+      await Promise.all([...running.values()].map(({ done }) => done));
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { upcast } from '../../domain/image/upcast.ts';
+import { digestThreads } from '../../infra/digests/digest-threads.ts';
+import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { postgresQueueConnection } from '../../infra/jobs/bullmq/connection.ts';
+import { bullmqJobQueue } from '../../infra/jobs/bullmq/job-queue.ts';
+import { deathWatch } from '../../infra/leases/death-watch.ts';
+import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
+import { lease } from '../../infra/leases/lease.ts';
+import { postgresPool } from '../../infra/postgres/pool.ts';
+import { filesystemStaging } from '../../infra/staging/filesystem.ts';
+import { filesystemStore } from '../../infra/store/filesystem.ts';
+import { imageQueries } from '../../projections/images/queries.ts';
+import { runPart } from '../part.ts';
+import { workerMetrics } from './metrics.ts';
+import { runWorker } from './worker.ts';
+
+await runPart('worker', process.env, process.argv.slice(2), async (part) => {
+  const { config, log: logger, owner, stopping, passStep } = part;
+  const postgresUrl = config['postgres-url'];
+  if (postgresUrl === undefined) throw new Error('the worker needs --postgres-url');
+  const leaseMs = config['lease-ms'];
+  const pool = postgresPool(postgresUrl, { log: logger, max: 5, applicationName: 'worker' });
+  const log = postgresEventLog(config['event-log-url'] ?? postgresUrl, { log: logger, upcast });
+  const queue = bullmqJobQueue(postgresQueueConnection(postgresUrl, logger), logger);
+  const { registry, metrics } = workerMetrics(() => queue.depth());
+  const heartbeat = startHeartbeat(pool, {
+    owner,
+    part: 'worker',
+    intervalMs: leaseMs / 4,
+    log: logger,
+    metrics: () => registry.getMetricsAsJSON(),
+  });
+  const watch = deathWatch(pool, { leaseMs, log: logger });
+  const threads = digestThreads({
+    ...(config['digest-threads'] === undefined ? {} : { count: config['digest-threads'] }),
+    onHalf: () => passStep('worker.digests-half'),
+  });
+  const dispatcherLease = lease(pool, {
+    name: 'dispatcher',
+    owner,
+    watch,
+    onTakeOver: (from) => {
+      metrics.tookOver('dispatcher');
+      logger.warn({ from }, 'took dispatching over from a dead worker');
+    },
+  });
+
+  part.ready();
+  await runWorker(
+    {
+      owner,
+      log,
+      images: imageQueries(pool),
+      queue,
+      staging: filesystemStaging(config['staging-dir']),
+      store: filesystemStore(config['store-dir']),
+      threads,
+      watch,
+      dispatcherLease,
+      metrics,
+      logger,
+      passStep,
+    },
+    { slots: config['worker-slots'], sweepIntervalMs: config['sweep-interval-ms'] },
+    stopping,
+  );
+
+  await queue.close();
+  await threads.close();
+  await watch.stop();
+  await heartbeat.stop();
+  await log.close();
+  await pool.end();
+});

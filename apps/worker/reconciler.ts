@@ -1,0 +1,129 @@
+import type { EventLog } from '../../domain/event-log.ts';
+import type { ImageCommand } from '../../domain/image/commands.ts';
+import { Refused } from '../../domain/refused.ts';
+import type { JobQueue } from '../../infra/jobs/job-queue.ts';
+import type { DeathWatch } from '../../infra/leases/death-watch.ts';
+import type { Logger } from '../../infra/telemetry/logger.ts';
+import type { Images } from '../../projections/images/images.ts';
+import type { Work } from '../../projections/images/record.ts';
+import { originOf, streamOf, systemCommand } from './context.ts';
+import type { HandleImage } from './handle.ts';
+import type { Ingest } from './ingest.ts';
+import type { WorkerMetrics } from './metrics.ts';
+import type { Sweeper } from './sweeper.ts';
+
+export interface ReconcilerPorts {
+  readonly owner: string;
+  readonly log: Pick<EventLog, 'readStream'>;
+  readonly handle: HandleImage;
+  readonly images: Pick<Images, 'openWork'>;
+  readonly watch: Pick<DeathWatch, 'isDead'>;
+  readonly queue: Pick<JobQueue, 'issue' | 'waiting'>;
+  readonly ingest: Pick<Ingest, 'isRunning'>;
+  readonly sweeper: Pick<Sweeper, 'sweepImage'>;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+  /** A job may take this long to be claimed, and the read model to hear of it, before anybody worries. */
+  readonly patienceMs: number;
+}
+
+/** What this process remembers of a piece of work in one state; forgotten when the state changes. */
+interface Seen {
+  readonly firstAt: number;
+  tries: number;
+  notBefore: number;
+}
+
+const firstRetryMs = 2_000;
+const longestRetryMs = 60_000;
+
+/**
+ * Compares what the log says is unfinished with what lives, and sets going what nobody does. Every worker does this, with
+ * no leader. The read model that it looks at may lag: whatever it asks is decided on the image's fresh stream.
+ */
+export function reconciler(ports: ReconcilerPorts) {
+  const { owner, log, handle, images, watch, queue, ingest, sweeper, metrics, logger } = ports;
+  const { patienceMs } = ports;
+  let seen = new Map<string, Seen>();
+
+  const abortUpload = async (work: Work, uploadId: string, signal: AbortSignal): Promise<void> => {
+    const { events } = await log.readStream(streamOf(work.imageId));
+    const origin = originOf(events, uploadId);
+    const message = 'the gateway that received the upload died: upload the image again';
+    const command: ImageCommand = {
+      type: 'AbortUpload',
+      uploadId,
+      reason: 'gateway-died',
+      message,
+    };
+    const context = systemCommand(origin, uploadId, 'AbortUpload', 'gateway-died');
+    await handle(streamOf(work.imageId), command, context, signal);
+    logger.warn({ ...origin, imageId: work.imageId, uploadId, owner: work.owner }, message);
+  };
+
+  /** A claim of this very process that it does not work on is as good as dead. */
+  const isOrphan = (work: Work, uploadId: string, waitedMs: number): boolean => {
+    if (work.owner === null) return waitedMs >= patienceMs;
+    if (work.owner === owner) return waitedMs >= patienceMs && !ingest.isRunning(uploadId);
+    return watch.isDead(work.owner);
+  };
+
+  const issueAgain = async (work: Work, uploadId: string): Promise<void> => {
+    const { imageId, epoch: supersedes } = work;
+    logger.info({ imageId, uploadId, supersedes, owner: work.owner }, 'this upload needs a worker');
+    await queue.issue({ imageId, uploadId, supersedes });
+    metrics.jobIssued('reconciled');
+  };
+
+  /** Does what is due about one piece of work; false when nothing is. */
+  const settle = async (
+    work: Work,
+    waitedMs: number,
+    waiting: () => Promise<ReadonlySet<string> | null>,
+    signal: AbortSignal,
+  ): Promise<boolean> => {
+    const { kind, uploadId } = work;
+    if (kind === 'remove') {
+      if (waitedMs < patienceMs) return false;
+      await sweeper.sweepImage(work.imageId);
+      return true;
+    }
+    if (uploadId === null) return false;
+    if (kind === 'receive') {
+      if (work.owner === null || !watch.isDead(work.owner)) return false;
+      await abortUpload(work, uploadId, signal);
+      return true;
+    }
+    if (!isOrphan(work, uploadId, waitedMs)) return false;
+    if (work.owner === null && ((await waiting())?.has(uploadId) ?? true)) return false;
+    await issueAgain(work, uploadId);
+    return true;
+  };
+
+  /** One comparison, at `now` by a clock in milliseconds that never goes back. */
+  return async function reconcile(now: number, signal: AbortSignal): Promise<void> {
+    const before = seen;
+    seen = new Map();
+    let asked: Promise<ReadonlySet<string> | null> | undefined;
+    const waiting = () => {
+      asked ??= queue.waiting();
+      return asked;
+    };
+    for (const work of await images.openWork()) {
+      if (signal.aborted) return;
+      const key = `${work.imageId}/${work.uploadId}/${work.kind}/${work.epoch}/${work.owner}`;
+      const one = before.get(key) ?? { firstAt: now, tries: 0, notBefore: now };
+      seen.set(key, one);
+      if (now < one.notBefore) continue;
+      try {
+        if (!(await settle(work, now - one.firstAt, waiting, signal))) continue;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof Refused))
+          logger.warn({ err: error, work: key }, 'unfinished work could not be set going');
+      }
+      one.notBefore = now + Math.min(firstRetryMs * 2 ** one.tries, longestRetryMs);
+      one.tries += 1;
+    }
+  };
+}

@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EventLog } from '../../domain/event-log.ts';
+import type { PassStep } from '../../domain/pipeline-steps.ts';
+import type { Staging } from '../../domain/staging.ts';
+import type { Store } from '../../domain/store.ts';
+import type { DigestThreads } from '../../infra/digests/digest-threads.ts';
+import type { JobQueue } from '../../infra/jobs/job-queue.ts';
+import type { DeathWatch } from '../../infra/leases/death-watch.ts';
+import type { Lease } from '../../infra/leases/lease.ts';
+import type { Logger } from '../../infra/telemetry/logger.ts';
+import type { Images } from '../../projections/images/images.ts';
+import { followLog } from './follower.ts';
+import { handleImage } from './handle.ts';
+import { headStarts } from './head-start.ts';
+import { ingest } from './ingest.ts';
+import type { WorkerMetrics } from './metrics.ts';
+import { reconciler } from './reconciler.ts';
+import { sweeper } from './sweeper.ts';
+
+export interface WorkerPorts {
+  readonly owner: string;
+  readonly log: EventLog;
+  readonly images: Pick<Images, 'openWork' | 'namedKeys'>;
+  readonly queue: JobQueue;
+  readonly staging: Staging;
+  readonly store: Store;
+  readonly threads: DigestThreads;
+  readonly watch: DeathWatch;
+  /** Held by the one worker that turns facts into jobs and scans for garbage. */
+  readonly dispatcherLease: Lease;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+  readonly passStep: PassStep;
+}
+
+export interface WorkerTimes {
+  /** Uploads that are finished at once. */
+  readonly slots: number;
+  readonly sweepIntervalMs: number;
+  readonly reconcileIntervalMs?: number;
+  readonly leaseIntervalMs?: number;
+  /** See the reconciler. */
+  readonly patienceMs?: number;
+}
+
+/** A worker that runs until `stopping` aborts; then it gives back what it has claimed, and resolves. */
+export async function runWorker(
+  ports: WorkerPorts,
+  times: WorkerTimes,
+  stopping: AbortSignal,
+): Promise<void> {
+  const { owner, log, queue, staging, threads, watch, dispatcherLease, logger } = ports;
+  const { reconcileIntervalMs = 1_000, leaseIntervalMs = 500, sweepIntervalMs } = times;
+  const patienceMs = times.patienceMs ?? 2_000;
+  const handle = handleImage(log);
+  const sweeping = sweeper({ ...ports, handle });
+  const following = headStarts({ staging, threads, log: logger });
+  const working = ingest({ ...ports, handle, headStarts: following, sweepSoon: sweeping.soon });
+  const reconcile = reconciler({
+    ...ports,
+    handle,
+    ingest: working,
+    sweeper: sweeping,
+    patienceMs,
+  });
+  let isDispatcher = false;
+
+  const every = (intervalMs: number, what: string, step: () => Promise<void>): Promise<void> =>
+    repeat(intervalMs, step, stopping, (error) => logger.warn({ err: error }, `${what} failed`));
+
+  const running = [
+    every(leaseIntervalMs, 'holding the lease of the dispatcher', async () => {
+      isDispatcher = await dispatcherLease.tryHold().catch((error) => {
+        isDispatcher = false;
+        throw error;
+      });
+    }),
+    followLog(
+      {
+        ...ports,
+        headStarts: following,
+        ingest: working,
+        sweeper: sweeping,
+        mostHeadStarts: times.slots,
+        isDispatcher: () => isDispatcher,
+        isChosen: (uploadId) => chosen([...watch.living('worker'), owner], uploadId) === owner,
+      },
+      stopping,
+    ),
+    every(reconcileIntervalMs, 'reconciling', () => reconcile(performance.now(), stopping)),
+    scanning(() => isDispatcher, sweeping.scan, sweepIntervalMs, stopping, logger),
+  ];
+  const jobs = queue.work(times.slots, (job) => working.run(job));
+
+  await Promise.all(running);
+  await Promise.all([working.close(), jobs.close()]);
+  await following.close();
+  await sweeping.close();
+  await dispatcherLease.release().catch(() => {});
+}
+
+/** A scan when this process becomes the dispatcher, and one each `intervalMs` while it is. */
+async function scanning(
+  isDispatcher: () => boolean,
+  scan: () => Promise<void>,
+  intervalMs: number,
+  stopping: AbortSignal,
+  logger: Logger,
+): Promise<void> {
+  let lastAt = Number.NEGATIVE_INFINITY;
+  const step = async (): Promise<void> => {
+    if (!isDispatcher()) {
+      lastAt = Number.NEGATIVE_INFINITY;
+      return;
+    }
+    if (performance.now() - lastAt < intervalMs) return;
+    await scan();
+    lastAt = performance.now();
+  };
+  await repeat(Math.min(intervalMs, 500), step, stopping, (error) =>
+    logger.warn({ err: error }, 'scanning for garbage failed'),
+  );
+}
+
+async function repeat(
+  intervalMs: number,
+  step: () => Promise<void>,
+  stopping: AbortSignal,
+  failed: (error: unknown) => void,
+): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      await step();
+    } catch (error) {
+      if (!stopping.aborted) failed(error);
+    }
+    await delay(intervalMs, undefined, { signal: stopping }).catch(() => {});
+  }
+}
+
+/** The same one for everybody who knows the same processes; each upload another. */
+function chosen(owners: readonly string[], uploadId: string): string | undefined {
+  const rank = (owner: string): string =>
+    createHash('sha1').update(`${owner}/${uploadId}`).digest('hex');
+  return owners.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1))[0];
+}
