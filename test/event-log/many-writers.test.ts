@@ -15,7 +15,7 @@ import type { Acknowledged } from './writer-child.ts';
 const script = fileURLToPath(new URL('./writer-child.js', import.meta.url));
 const processes = 4;
 const writers = 8;
-const appends = 40;
+const appends = 30;
 const wantedStreams = 12;
 
 describe('many writers in several processes', () => {
