@@ -35,7 +35,7 @@ const longestPauseMs = 1000;
 
 /**
  * Makes the read model again from the log, beside the live one, and swaps it in. Bounded batches, indexes last. The
- * newest rebuild wins: an older one that still runs is fenced off and rejects with `Fenced`, and what one that died
+ * newest rebuild wins: an older one that still runs is fenced off and rejects, and what one that died
  * left behind is dropped. Until the swap nothing that queries see is touched.
  */
 export async function rebuild<Parts extends object>(
