@@ -57,7 +57,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
       return launched();
     });
     const pid = child.pid ?? -1;
-    log.info({ pid, cluster }, 'Postgres is ready');
+    log.info({ postmaster: pid, cluster }, 'Postgres is ready');
     return {
       url: socketUrl(sockets, database),
       pid,
