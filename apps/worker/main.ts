@@ -61,7 +61,12 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
       logger,
       passStep,
     },
-    { slots: config['worker-slots'], sweepIntervalMs: config['sweep-interval-ms'] },
+    {
+      slots: config['worker-slots'],
+      sweepIntervalMs: config['sweep-interval-ms'],
+      reconcileIntervalMs: Math.min(1_000, leaseMs / 4),
+      leaseIntervalMs: leaseMs / 8,
+    },
     stopping,
   );
 

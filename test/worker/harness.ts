@@ -53,8 +53,9 @@ export interface StartedWorker {
 }
 
 /** The pipeline over a log in memory and real files, with the test in the part of the gateway. */
-export async function pipeline({ log = memoryEventLog({ upcast }) }: { log?: EventLog } = {}) {
-  const root = await mkdtemp(join(tmpdir(), 'daguerre-worker-'));
+export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
+  const log = given.log ?? memoryEventLog({ upcast });
+  const root = given.root ?? (await mkdtemp(join(tmpdir(), 'daguerre-worker-')));
   const stagingDirectory = join(root, 'staging');
   const storeDirectory = join(root, 'store');
   const staging = filesystemStaging(stagingDirectory);

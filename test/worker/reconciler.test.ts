@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ReconcilerPorts, reconciler } from '../../apps/worker/reconciler.ts';
+import type { ImageCommand } from '../../domain/image/commands.ts';
+import { absent } from '../../domain/image/state.ts';
+import { Refused } from '../../domain/refused.ts';
+import type { IngestJob } from '../../infra/jobs/job-queue.ts';
+import type { Work } from '../../projections/images/record.ts';
+import { never, noMetrics, silent } from './harness.ts';
+
+const work = (change: Partial<Work>): Work => ({
+  imageId: 'image',
+  kind: 'ingest',
+  uploadId: 'upload',
+  owner: null,
+  epoch: 0,
+  position: 1n,
+  since: new Date(0),
+  correlationId: 'req-1',
+  ...change,
+});
+
+/** A reconciler over a world that the test sets, with the clock in the test's hand. */
+function world(overrides: Partial<ReconcilerPorts> = {}) {
+  const state = {
+    open: [] as Work[],
+    dead: new Set<string>(),
+    waiting: new Set<string>() as ReadonlySet<string> | null,
+    running: new Set<string>(),
+  };
+  const did = { issued: [] as IngestJob[], commands: [] as ImageCommand[], swept: [] as string[] };
+  const reconcile = reconciler({
+    owner: 'worker-me',
+    log: { readStream: async () => ({ events: [], revision: -1, position: 0n }) },
+    handle: async (_stream, command) => {
+      did.commands.push(command);
+      return { position: 1n, state: absent };
+    },
+    images: { openWork: async () => state.open },
+    watch: { isDead: (owner) => state.dead.has(owner) },
+    queue: {
+      issue: async (job) => {
+        did.issued.push(job);
+      },
+      waiting: async () => state.waiting,
+    },
+    ingest: { isRunning: (uploadId) => state.running.has(uploadId) },
+    sweeper: {
+      sweepImage: async (imageId) => {
+        did.swept.push(imageId);
+      },
+    },
+    metrics: noMetrics,
+    logger: silent,
+    patienceMs: 2_000,
+    ...overrides,
+  });
+  return { state, did, at: (now: number) => reconcile(now, never) };
+}
+
+test('whole uploads get their time before a job is issued again, then more and more of it', async () => {
+  const { state, did, at } = world();
+  state.open = [work({})];
+  for (const now of [0, 1_000, 1_999]) await at(now);
+  assert.equal(did.issued.length, 0);
+  const issuedAt: number[] = [];
+  for (let now = 2_000; now < 60_000; now += 500) {
+    const before = did.issued.length;
+    await at(now);
+    if (did.issued.length > before) issuedAt.push(now);
+  }
+  assert.deepEqual(issuedAt, [2_000, 4_000, 8_000, 16_000, 32_000]);
+  assert.deepEqual(did.issued[0], { imageId: 'image', uploadId: 'upload', supersedes: 0 });
+});
+
+test('no job is issued for an upload that has one waiting, or when too many wait to tell', async () => {
+  const { state, did, at } = world();
+  state.open = [work({})];
+  state.waiting = new Set(['upload']);
+  for (const now of [0, 5_000]) await at(now);
+  state.waiting = null;
+  await at(10_000);
+  assert.equal(did.issued.length, 0);
+  state.waiting = new Set();
+  await at(11_000);
+  assert.equal(did.issued.length, 1);
+});
+
+test('a claim is left to its owner while that lives, and superseded at once when it is dead', async () => {
+  const { state, did, at } = world();
+  state.open = [work({ owner: 'worker-1', epoch: 3 })];
+  for (const now of [0, 100_000]) await at(now);
+  assert.equal(did.issued.length, 0);
+  state.dead.add('worker-1');
+  state.waiting = new Set(['upload']);
+  await at(100_500);
+  assert.deepEqual(did.issued, [{ imageId: 'image', uploadId: 'upload', supersedes: 3 }]);
+});
+
+test('a released claim is issued again with the epoch that it had', async () => {
+  const { state, did, at } = world();
+  state.open = [work({ epoch: 1 })];
+  for (const now of [0, 2_000]) await at(now);
+  assert.equal(did.issued[0]?.supersedes, 1);
+});
+
+test('patience begins anew when the work moves on', async () => {
+  const { state, did, at } = world();
+  state.open = [work({})];
+  await at(0);
+  state.open = [work({ epoch: 1 })];
+  await at(2_000);
+  assert.equal(did.issued.length, 0);
+});
+
+test('a claim of this very process that it does not work on is superseded', async () => {
+  const { state, did, at } = world();
+  state.open = [work({ owner: 'worker-me', epoch: 1 })];
+  state.running.add('upload');
+  for (const now of [0, 10_000]) await at(now);
+  assert.equal(did.issued.length, 0);
+  state.running.clear();
+  await at(10_500);
+  assert.equal(did.issued[0]?.supersedes, 1);
+});
+
+test('an upload is ended when its gateway is dead, and not before', async () => {
+  const { state, did, at } = world();
+  state.open = [work({ kind: 'receive', owner: 'gateway-1' })];
+  for (const now of [0, 100_000]) await at(now);
+  assert.equal(did.commands.length, 0);
+  state.dead.add('gateway-1');
+  await at(100_500);
+  assert.deepEqual(
+    did.commands.map((command) => [command.type, 'reason' in command && command.reason]),
+    [['AbortUpload', 'gateway-died']],
+  );
+});
+
+test('bytes of a deleted image that nobody removed are swept again', async () => {
+  const { state, did, at } = world();
+  state.open = [work({ kind: 'remove', uploadId: null })];
+  await at(0);
+  assert.equal(did.swept.length, 0);
+  await at(2_000);
+  assert.deepEqual(did.swept, ['image']);
+});
+
+test('one piece of work that fails keeps no other waiting', async () => {
+  const refuse = async () => {
+    throw new Refused('upload-ended', 'it went on meanwhile');
+  };
+  const { state, did, at } = world({ handle: refuse });
+  state.dead.add('gateway-1');
+  state.open = [work({ kind: 'receive', owner: 'gateway-1', imageId: 'other' }), work({})];
+  for (const now of [0, 2_000]) await at(now);
+  assert.equal(did.issued.length, 1);
+});
