@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Handled } from '../../domain/command-handler.ts';
 import { AppendUnknown } from '../../domain/event-log.ts';
 import type { AbortReason, ImageEvent, IngestFailure } from '../../domain/image/events.ts';
+import type { Image } from '../../domain/image/state.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
 import { Refused } from '../../domain/refused.ts';
 import { type StagedWriter, type Staging, StagingFull } from '../../domain/staging.ts';
@@ -98,17 +100,17 @@ export function uploads(ports: UploadPorts): Uploads {
     void abort(recorded.metadata, { imageId, uploadId }, 'client-gone', 'its request was over');
   });
 
-  /** Gives the position of the abort, undefined while it still has to be tried. */
+  /** Gives what the abort came to, undefined while it still has to be tried. */
   const abort = async (
     trace: Trace,
     { imageId, uploadId }: Key,
     reason: AbortReason,
     message: string,
-  ): Promise<bigint | undefined> => {
+  ): Promise<Handled<Image> | undefined> => {
     const attempt = () =>
       commands.report(trace, imageId, { type: 'AbortUpload', uploadId, reason, message });
     try {
-      return (await attempt()).position;
+      return await attempt();
     } catch (error) {
       if (error instanceof Refused) return undefined;
       logger.warn({ err: error, imageId, uploadId }, 'an abort is not recorded yet');
@@ -174,15 +176,19 @@ export function uploads(ports: UploadPorts): Uploads {
       return size;
     } catch (error) {
       const broken = breach(error);
-      const position =
+      const aborted =
         error instanceof Ended
-          ? error.end.position
+          ? undefined
           : await abort(call, key, broken.reason, broken.answer.message);
+      const position = error instanceof Ended ? error.end.position : aborted?.position;
       await writer
         ?.abort()
         .catch((err) => logger.error({ err, ...key }, 'staged bytes are left to the sweeper'));
       if (position !== undefined && !(error instanceof ClientGone))
         await commands.visible(position).catch(() => {});
+      // The bytes of a deleted image are swept at once, under our hands: that is what broke the upload then.
+      if (aborted?.state.status === 'deleted')
+        throw answerTo({ kind: 'deleted', position: aborted.position });
       throw broken.answer;
     }
   };
