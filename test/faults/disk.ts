@@ -1,0 +1,18 @@
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+
+/** Every file below a directory, by its path from there; directories count for nothing. */
+export async function filesBelow(directory: string): Promise<string[]> {
+  const found: string[] = [];
+  const walk = async (at: string): Promise<void> => {
+    const entries = await readdir(at, { withFileTypes: true }).catch((error) => {
+      if (error.code === 'ENOENT') return []; // swept at this moment
+      throw error;
+    });
+    for (const entry of entries)
+      if (entry.isDirectory()) await walk(join(at, entry.name));
+      else found.push(relative(directory, join(at, entry.name)));
+  };
+  await walk(directory);
+  return found;
+}

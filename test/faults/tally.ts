@@ -1,0 +1,29 @@
+/** Counts of a campaign, and everything that was wrong. */
+export interface Tally {
+  /** Answered with success, by kind of request. */
+  readonly acknowledged: Record<string, number>;
+  /** No connection, or a 503: nothing happened, and the client knows it. */
+  unavailable: number;
+  /** The connection was lost, or a 5xx that promises nothing. */
+  unanswered: number;
+  hungUp: number;
+  /** Requests that were sent at all. */
+  sent: number;
+  readonly problems: string[];
+}
+
+export const tally = (): Tally => ({
+  acknowledged: {},
+  unavailable: 0,
+  unanswered: 0,
+  hungUp: 0,
+  sent: 0,
+  problems: [],
+});
+
+export const count = (counts: Record<string, number>, name: string): void => {
+  counts[name] = (counts[name] ?? 0) + 1;
+};
+
+export const total = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, one) => sum + one, 0);
