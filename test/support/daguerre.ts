@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Running, readRunning } from '../../apps/standalone/running-file.ts';
-import { gone, killNow, runs } from './processes.ts';
+import { gone, killNow, processesOf, runs } from './processes.ts';
 import { generousMs, until } from './until.ts';
 
 export type PartName = 'gateway' | 'worker' | 'projector' | 'postgres';
@@ -43,8 +43,8 @@ export interface Daguerre {
   killParent(): Promise<void>;
   /** `kill -9` of everything at one instant. */
   killAll(): Promise<void>;
-  /** SIGINT to the parent, as Ctrl-C; resolves with how it ended. Removes a temporary data directory. */
-  stop(): Promise<Ended>;
+  /** One signal to the parent; resolves with how it ended. Removes a temporary data directory. */
+  stop(signal?: 'SIGINT' | 'SIGTERM'): Promise<Ended>;
 }
 
 export interface Ended {
@@ -106,13 +106,17 @@ export async function startDaguerre(options: DaguerreOptions = {}): Promise<Dagu
       await ended;
     },
     async killAll() {
-      const all = [pid, ...Object.values(read())];
-      for (const victim of all) killNow(victim);
-      await gone(all);
+      for (const victim of [pid, ...Object.values(read())]) killNow(victim);
       await ended;
+      // What the file did not name: left by an earlier kill, or begun at this moment.
+      await until('the whole tree to be gone', () => {
+        const left = processesOf(dataDir);
+        for (const victim of left) killNow(victim.pid);
+        return left.length === 0;
+      });
     },
-    async stop() {
-      if (over === undefined) child.kill('SIGINT');
+    async stop(signal = 'SIGINT') {
+      if (over === undefined) child.kill(signal);
       const how = await within(ended, () => explain('Daguerre does not stop'));
       if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
       return how;

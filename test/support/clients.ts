@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { requirePackage } from './packages.ts';
+
+export interface Said {
+  readonly code: number;
+  readonly out: string;
+  /** Standard output and error, as a person sees them. */
+  readonly all: string;
+}
+
+/** One of the stock command line clients; resolves whatever its exit code. */
+export type Client = (...args: readonly string[]) => Promise<Said>;
+
+/** Longest that a client may take, transfers included; Python alone needs seconds on a busy machine. */
+const timeoutMs = 180_000;
+
+/**
+ * The clients as an operator has them, configured as `npm start` tells. `token` is
+ * `user:project:role,role`, which only glance sends; the default caller without it.
+ */
+export function stockClients(
+  url: string,
+  token = 'none',
+): { readonly glance: Client; readonly openstack: Client } {
+  requirePackage('python3-glanceclient');
+  requirePackage('python3-openstackclient');
+  // Of its own: glance keeps the schemas of each endpoint there, and a port is soon another server's.
+  const home = mkdtempSync(join(tmpdir(), 'client-home-'));
+  const environment = { PATH: searchPath, HOME: home, LC_ALL: 'C.UTF-8', PYTHONWARNINGS: 'ignore' };
+  const openstack = client('openstack', environment);
+  return {
+    glance: client('glance', { ...environment, OS_IMAGE_URL: url, OS_AUTH_TOKEN: token }),
+    openstack: (...args) => openstack('--os-auth-type', 'none', '--os-endpoint', url, ...args),
+  };
+}
+
+// biome-ignore lint/style/noProcessEnv: where the commands are is the machine's affair
+const searchPath = process.env.PATH ?? '';
+
+const client =
+  (command: string, env: Record<string, string>): Client =>
+  (...args) =>
+    new Promise((resolve, reject) => {
+      const options = { env, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 };
+      // With standard input closed: glance takes any that is no terminal for the image's data.
+      const closed = ['-c', 'exec "$0" "$@" <&-', command, ...args];
+      execFile('sh', closed, options, (error, out, err) => {
+        const code = error === null ? 0 : error.code;
+        if (typeof code !== 'number') reject(error);
+        else resolve({ code, out, all: out + err });
+      });
+    });
+
+/** What a command printed. Throws with all of it unless it ended well. */
+export async function succeeded(said: Promise<Said>): Promise<string> {
+  const { code, out, all } = await said;
+  if (code !== 0) throw new Error(`a client ended with exit code ${code}:\n${all}`);
+  return out;
+}
+
+/** Where glance cuts a value into lines. */
+const columnWidth = 80;
+
+/** The rows of a `Property | Value` table; a value that was cut into lines is put together again. */
+export function tableOf(printed: string): Readonly<Record<string, string>> {
+  const rows: Record<string, string> = {};
+  let row = '';
+  let lineBefore = '';
+  for (const line of printed.split('\n').filter((each) => each.startsWith('|'))) {
+    const [, name = '', ...cells] = line.split('|').map((cell) => cell.trim());
+    const value = cells.slice(0, -1).join('|');
+    const space = lineBefore.length >= columnWidth ? '' : ' ';
+    if (name !== '') row = name;
+    rows[row] = name === '' ? rows[row] + space + value : value;
+    lineBefore = value;
+  }
+  return rows;
+}
+
+export const pick = (
+  table: Readonly<Record<string, string>>,
+  ...rows: readonly string[]
+): Record<string, string | undefined> => Object.fromEntries(rows.map((row) => [row, table[row]]));
