@@ -23,9 +23,18 @@ export function identityNone(defaultCaller: string) {
   return {
     async identify(headers: IncomingHttpHeaders): Promise<Identified> {
       const token = headers['x-auth-token'];
-      return (typeof token === 'string' ? callerFrom(token) : undefined) ?? byDefault;
+      return (typeof token === 'string' ? callerFrom(decoded(token)) : undefined) ?? byDefault;
     },
   };
+}
+
+/** python-glanceclient percent-encodes tokens, colons and commas too. */
+function decoded(token: string): string {
+  try {
+    return decodeURIComponent(token);
+  } catch {
+    return token;
+  }
 }
 
 function callerFrom(token: string): Identified | undefined {
