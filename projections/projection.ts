@@ -7,6 +7,11 @@ export interface Table<Part> {
   readonly columns: Readonly<Record<string, string>>;
   /** Storage parameters, such as `fillfactor = 80`. */
   readonly storage: string;
+  /**
+   * How many different values the planner shall take a column to have, where what it would find out misleads the one
+   * plan that a named statement has for all values: few, so that one plan is made for the most common value.
+   */
+  readonly distinct: Readonly<Record<string, number>>;
   /** Index by name: what follows the table's name in `create index`. */
   readonly indexes: Readonly<Record<string, string>>;
   /** By column name. A bigint travels as a string, a time as ISO 8601. */

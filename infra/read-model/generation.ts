@@ -68,13 +68,17 @@ export async function createGeneration<Parts extends object>(
     );
     const number = Number(rows[0]?.number);
     await client.query(`create schema ${schemaOf(name, number)}`);
-    for (const [table, { columns, storage }] of tablesOf(projection)) {
+    for (const [table, { columns, storage, distinct }] of tablesOf(projection)) {
       const list = Object.entries(columns).map(([column, type]) => `${column} ${columnType(type)}`);
       await client.query(`
         create table ${schemaOf(name, number)}.${table} (
           id text collate "C" primary key,
           ${list.join(',\n          ')}
         ) with (${storage})`);
+      for (const [column, count] of Object.entries(distinct))
+        await client.query(
+          `alter table ${schemaOf(name, number)}.${table} alter column ${column} set (n_distinct = ${count})`,
+        );
     }
     return { number, version, state: 'building', position: 0n };
   });

@@ -1,5 +1,6 @@
 import { isAdmin } from '../../domain/image/access.ts';
 import type { Direction, Filter, ListQuery, SortKey } from './list-query.ts';
+import { ofAllTenants } from './projection.ts';
 import type { ImageRecord } from './record.ts';
 
 export interface Statement {
@@ -91,22 +92,20 @@ const isKey = (filter: object): boolean =>
 function visibleKinds({ caller, visibility }: ListQuery, add: Add): readonly string[] {
   const own = (condition: string): readonly string[] =>
     caller.projectId === null ? [] : [`owner = ${add(caller.projectId)} and ${condition}`];
+  const everybodys = (condition: string): string => `${ofAllTenants} and ${condition}`;
+  const [isPublic, isCommunity] = [`visibility = 'public'`, `visibility = 'community'`];
   if (visibility !== undefined && visibility !== 'all') {
     const kind = `visibility = '${visibility}'`;
-    const everybodys = isAdmin(caller) || visibility === 'public' || visibility === 'community';
-    return everybodys ? [kind] : own(kind);
+    const forAll = isAdmin(caller) || visibility === 'public' || visibility === 'community';
+    return forAll ? [everybodys(kind)] : own(kind);
   }
   if (isAdmin(caller))
     return visibility === 'all'
-      ? ['true']
-      : [`visibility <> 'community'`, ...own(`visibility = 'community'`)];
+      ? [ofAllTenants]
+      : [everybodys(`visibility <> 'community'`), ...own(isCommunity)];
   return visibility === 'all'
-    ? [
-        `visibility = 'public'`,
-        `visibility = 'community'`,
-        ...own(`visibility in ('shared', 'private')`),
-      ]
-    : [`visibility = 'public'`, ...own(`visibility <> 'public'`)];
+    ? [everybodys(isPublic), everybodys(isCommunity), ...own(`visibility in ('shared', 'private')`)]
+    : [everybodys(isPublic), ...own(`visibility <> 'public'`)];
 }
 
 /** Without keys that decide nothing: repeated ones, and whatever follows the id. */

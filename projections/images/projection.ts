@@ -32,6 +32,12 @@ export const columnOf = {
 
 const fields = Object.entries(columnOf) as readonly [keyof ImageRecord, string][];
 
+/**
+ * Always true. Listings across tenants state it and the others do not: else the planner may walk all images by age in
+ * search of the few that one tenant has.
+ */
+export const ofAllTenants = 'min_disk >= 0';
+
 /** `created_at` and `updated_at` hold what the log's clock gave, in milliseconds: sorting needs more than the API shows. */
 const imageTable: Table<ImageRow> = {
   columns: {
@@ -61,11 +67,13 @@ const imageTable: Table<ImageRow> = {
   },
   // Room on each page for the updates of a status: they touch no indexed column, so no index is written.
   storage: 'fillfactor = 80',
+  // One tenant may own most images, one name may be everywhere: their listings must not be collected and sorted.
+  distinct: { owner: 20, name: 1000 },
   indexes: {
-    image_by_age: '(created_at, id)',
-    image_by_age_public: `(created_at, id) where visibility = 'public'`,
-    image_by_age_community: `(created_at, id) where visibility = 'community'`,
-    image_by_age_hidden: '(created_at, id) where hidden',
+    image_by_age: `(created_at, id) where ${ofAllTenants}`,
+    image_by_age_public: `(created_at, id) where ${ofAllTenants} and visibility = 'public'`,
+    image_by_age_community: `(created_at, id) where ${ofAllTenants} and visibility = 'community'`,
+    image_by_age_hidden: `(created_at, id) where ${ofAllTenants} and hidden`,
     image_by_owner: '(owner, created_at, id)',
     image_by_name: '(name, created_at, id)',
     image_by_store_key: '(store_key) where store_key is not null',
@@ -101,6 +109,7 @@ const workTable: Table<Work> = {
   },
   // Every row comes and goes within seconds: without this, dead rows would outnumber the living by far.
   storage: 'autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000',
+  distinct: {},
   indexes: { work_by_position: '(position)' },
   toJson: ({ kind, uploadId, owner, epoch, position, since, correlationId }) => ({
     kind,
