@@ -1,0 +1,78 @@
+import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http';
+
+/** How fast, and how long each took. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** Does `work` so many times, always `concurrency` of them at once. */
+export async function atConcurrency(
+  concurrency: number,
+  count: number,
+  work: (index: number) => Promise<unknown>,
+): Promise<Rate> {
+  const took: number[] = [];
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < count) {
+      const index = next++;
+      const began = performance.now();
+      await work(index);
+      took.push(performance.now() - began);
+    }
+  };
+  const began = performance.now();
+  await Promise.all(Array.from({ length: concurrency }, lane));
+  return { perSecond: (count / (performance.now() - began)) * 1000, ...percentiles(took) };
+}
+
+export function percentiles(took: readonly number[]): { p50Ms: number; p99Ms: number } {
+  const sorted = [...took].sort((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.floor((sorted.length - 1) * share)] ?? 0;
+  return { p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+export type Send = (
+  status: number,
+  method: string,
+  path: string,
+  body?: string | ((sink: NodeJS.WritableStream) => Promise<void>),
+  headers?: RequestOptions['headers'],
+) => Promise<IncomingMessage>;
+
+/** Requests over kept connections; an answer is awaited by its head. Throws on a status other than the expected. */
+export function sender(url: string, connections: number): { send: Send; close(): void } {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const { hostname, port } = new URL(url);
+  const send: Send = (status, method, path, body, headers = {}) =>
+    new Promise((resolve, reject) => {
+      const options = { agent, hostname, port, method, path, headers };
+      const sent = request(options, (response) => {
+        if (response.statusCode === status) return resolve(response);
+        const because = textOf(response).then((text) => `${response.statusCode}: ${text}`);
+        because.then((why) => reject(new Error(`${method} ${path}: ${why}`)), reject);
+      });
+      sent.on('error', reject);
+      if (typeof body === 'function') body(sent).then(() => sent.end(), reject);
+      else sent.end(body);
+    });
+  return { send, close: () => agent.destroy() };
+}
+
+export async function textOf(response: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of response) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
+
+/** Reads to the end; resolves with the number of bytes. */
+export async function drained(response: IncomingMessage): Promise<number> {
+  let bytes = 0;
+  response.on('data', (piece: Buffer) => {
+    bytes += piece.length;
+  });
+  await new Promise((resolve, reject) => response.on('end', resolve).on('error', reject));
+  return bytes;
+}

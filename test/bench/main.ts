@@ -1,0 +1,115 @@
+import { writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { startDaguerre } from '../support/daguerre.ts';
+import { type ByteRates, measureBytes } from './bytes.ts';
+import type { Rate } from './load.ts';
+import { type LogFigures, measureLog } from './log.ts';
+import { measureRequests, type RequestRates } from './requests.ts';
+
+const usage = `Usage: npm run bench -- [--quick] [--json FILE]
+
+Measures the embedded profile on this machine, the client on the same cores. It runs
+in a temporary data directory, on a free port, and removes what it made.
+
+  --quick        small counts: shows that it works, not how fast
+  --json FILE    the figures as JSON, too
+`;
+
+const mebibyte = 1024 * 1024;
+const full = {
+  images: 10_000,
+  shows: 20_000,
+  lists: 5_000,
+  bytes: 1024 * mebibyte,
+  appends: 5_000,
+  logImages: 50_000,
+};
+const quick = {
+  images: 200,
+  shows: 200,
+  lists: 100,
+  bytes: 24 * mebibyte,
+  appends: 100,
+  logImages: 500,
+};
+type Counts = typeof full;
+
+interface Figures {
+  readonly bytes: ByteRates;
+  readonly requests: RequestRates;
+  readonly log: LogFigures;
+}
+
+async function measure(counts: Counts): Promise<Figures> {
+  const daguerre = await startDaguerre({ args: ['--log-level', 'warn'] });
+  const stop = () => daguerre.stop();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => void stop().then(() => process.exit(130)));
+  try {
+    const bytes = await measureBytes(daguerre, counts.bytes);
+    const requests = await measureRequests(daguerre.url, counts);
+    const log = await measureLog(daguerre, { appends: counts.appends, images: counts.logImages });
+    return { bytes, requests, log };
+  } finally {
+    await stop();
+  }
+}
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en');
+
+function table({ bytes, requests, log }: Figures, counts: Counts): string {
+  const size = `${counts.bytes / mebibyte} MiB`;
+  const rate = ({ perSecond, p50Ms, p99Ms }: Rate): string =>
+    `${whole(perSecond)} requests/s, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`;
+  const rows = [
+    ['create', rate(requests.create)],
+    ['show', rate(requests.show)],
+    [`list 25 of ${whole(counts.images)}`, rate(requests.list)],
+    [
+      `upload ${size} until active`,
+      `${whole(bytes.upload)} MB/s (md5 alone, one thread: ${whole(bytes.md5)} MB/s)`,
+    ],
+    [`download ${size}`, `${whole(bytes.download)} MB/s`],
+    ['memory per upload', `${bytes.memory.toFixed(1)} MiB over idle, gateway and worker, at most`],
+    [
+      'append to visible',
+      `p50 ${log.visibleP50Ms.toFixed(1)} ms, p99 ${log.visibleP99Ms.toFixed(1)} ms`,
+    ],
+    ['rebuild', `${whole(log.rebuildPerSecond)} events/s (${whole(log.rebuiltEvents)} events)`],
+  ] as const;
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  return rows.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n');
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(usage);
+    return;
+  }
+  const counts = values.quick ? quick : full;
+  const machine = {
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version,
+    cores: os.availableParallelism(),
+    processor: os.cpus()[0]?.model ?? 'unknown',
+    memoryGiB: Math.round(os.totalmem() / 1024 ** 3),
+  };
+  const figures = await measure(counts);
+  const { date, node, cores, processor, memoryGiB } = machine;
+  process.stdout.write(
+    `${date}, Node ${node}, ${cores} cores of ${processor}, ${memoryGiB} GiB; 16 requests at once\n\n${table(figures, counts)}\n`,
+  );
+  if (values.json !== undefined)
+    await writeFile(values.json, `${JSON.stringify({ machine, counts, figures }, undefined, 2)}\n`);
+}
+
+await main(process.argv.slice(2));

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const bench = fileURLToPath(new URL('./main.js', import.meta.url));
+
+test('the bench measures everything that it promises, however fast', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'bench-'));
+  const json = join(directory, 'figures.json');
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      bench,
+      '--quick',
+      '--json',
+      json,
+    ]);
+    for (const row of [
+      'create',
+      'show',
+      'list 25 of 200',
+      'upload 24 MiB',
+      'download',
+      'memory per',
+      'append to visible',
+      'rebuild',
+    ])
+      assert.match(stdout, new RegExp(`^${row} .*\\d`, 'm'));
+    const { figures } = JSON.parse(await readFile(json, 'utf8'));
+    const { bytes, requests, log } = figures;
+    const rates = [bytes.upload, bytes.download, bytes.md5, log.rebuildPerSecond];
+    for (const { perSecond, p50Ms, p99Ms } of [requests.create, requests.show, requests.list])
+      rates.push(perSecond, p50Ms, p99Ms);
+    for (const rate of rates) assert.ok(rate > 0 && Number.isFinite(rate), stdout);
+    // What the appends and the seeding of the quick run alone make.
+    assert.ok(log.rebuiltEvents > 100 + 500 * 4, stdout);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
