@@ -5,7 +5,7 @@ import { StoreUnavailable } from '../../domain/store.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import { MarkerInvisible, MarkerUnknown, NotYetVisible } from '../../projections/images/images.ts';
 import { ClientGone } from './client-gone.ts';
-import { errorBody } from './error-body.ts';
+import { errorBody, reasonPhrase } from './error-body.ts';
 import { HttpError } from './http-error.ts';
 
 const statusOf = {
@@ -48,6 +48,7 @@ export const errors =
       }
       const body = errorBody(answer.status, answer.message, ctx.headers.accept);
       ctx.status = answer.status;
+      ctx.message = reasonPhrase(answer.status);
       if (answer.headers) ctx.set(answer.headers);
       ctx.set('Content-Type', body.type);
       ctx.body = body.text;

@@ -13,7 +13,7 @@ export function decoded(bytes: Uint8Array, what: string): string {
 
 /** Resolves `%xx` in a part of a URL; a `%` that begins no escape stays, as in the original. */
 export function percentDecoded(text: string, what: string): string {
-  if (!text.includes('%') && !/[^\0-\x7f]/.test(text)) return text;
+  if (!text.includes('%')) return text;
   const bytes = text.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );

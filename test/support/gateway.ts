@@ -6,7 +6,7 @@ import { type AppPorts, app } from '../../apps/gateway/app.ts';
 import { logTail } from '../../apps/gateway/log-tail.ts';
 import { gatewayServer } from '../../apps/gateway/server.ts';
 import { upcast } from '../../domain/image/upcast.ts';
-import type { Staging } from '../../domain/staging.ts';
+import type { StagedKey, Staging } from '../../domain/staging.ts';
 import type { Store } from '../../domain/store.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import { identityNone } from '../../infra/identity/none/identity.ts';
@@ -39,6 +39,11 @@ export interface TestGateway {
   patch(path: string, operations: unknown, token?: string): Promise<Answer>;
   /** Creates an image and gives its id. */
   create(document?: object, token?: string): Promise<string>;
+  /** Types of the image's events, oldest first. */
+  events(id: string): Promise<readonly string[]>;
+  /** Keys of everything that lies in staging. */
+  staged(): Promise<readonly StagedKey[]>;
+  upload(id: string, body?: Uint8Array, headers?: Record<string, string>): Promise<Answer>;
   /** Creates a raw image and uploads its bytes. */
   createActive(bytes: Uint8Array, document?: object): Promise<string>;
 }
@@ -126,6 +131,20 @@ export async function startGateway(
         body: JSON.stringify(operations),
       }),
     create,
+    async events(id) {
+      return (await log.readStream(`image-${id}`)).events.map(({ type }) => type);
+    },
+    async staged() {
+      const keys: StagedKey[] = [];
+      for await (const key of staging.list()) keys.push(key);
+      return keys;
+    },
+    upload: (id, body, headers = {}) =>
+      request(`/v2/images/${id}/file`, {
+        method: 'PUT',
+        headers: { ...octets, ...headers },
+        ...(body === undefined ? {} : { body }),
+      }),
     async createActive(bytes, document = {}) {
       const id = await create({ ...rawFormat, ...document });
       const put = { method: 'PUT', headers: octets, body: bytes };
@@ -135,3 +154,8 @@ export async function startGateway(
     },
   };
 }
+
+/** Options that change how uploads are received. */
+export const withUploads = (change: Partial<AppPorts['uploads']>): GatewayOptions => ({
+  change: (ports) => ({ ...ports, uploads: { ...ports.uploads, ...change } }),
+});

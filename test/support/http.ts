@@ -1,4 +1,4 @@
-import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 
 export interface Answer {
@@ -13,19 +13,23 @@ export interface Answer {
 
 export interface Asked {
   readonly method?: string;
-  readonly headers?: RequestOptions['headers'];
+  readonly headers?: OutgoingHttpHeaders;
   readonly body?: string | Uint8Array;
 }
 
 /** One request exactly as told: no header is added but `Host` and, for a body, `Content-Length`. */
 export function ask(url: string, path: string, asked: Asked = {}): Promise<Answer> {
   const { hostname: host, port } = new URL(url);
-  const { body, headers = {}, method = 'GET' } = asked;
-  const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
+  const { body, method = 'GET' } = asked;
+  const headers: OutgoingHttpHeaders = asked.headers ?? {};
+  const length =
+    body === undefined || 'Transfer-Encoding' in headers
+      ? {}
+      : { 'Content-Length': Buffer.byteLength(body) };
   return new Promise((resolve, reject) => {
     const sent = request(
       {
-        host: host.split(':')[0],
+        host,
         port,
         path,
         method,
@@ -55,23 +59,28 @@ export function ask(url: string, path: string, asked: Asked = {}): Promise<Answe
   });
 }
 
-/** A bare connection, for requests that no client library would send. */
-export async function rawConnection(url: string): Promise<{
+export interface RawConnection {
   readonly socket: Socket;
+  /** Everything that has come so far. */
+  sofar(): string;
   /** Everything that came until the other side ended. */
   readonly rest: Promise<string>;
-}> {
+}
+
+/** A bare connection, for requests that no client library would send. */
+export async function rawConnection(url: string): Promise<RawConnection> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
   await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   const chunks: Buffer[] = [];
+  const sofar = (): string => Buffer.concat(chunks).toString('latin1');
   const rest = new Promise<string>((resolve) => {
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     const done = (): void => {
-      resolve(Buffer.concat(chunks).toString('latin1'));
+      resolve(sofar());
       socket.end();
     };
     socket.on('end', done).on('close', done).on('error', done);
   });
-  return { socket, rest };
+  return { socket, sofar, rest };
 }

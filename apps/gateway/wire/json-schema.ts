@@ -1,5 +1,3 @@
-import type { Json } from '../../../domain/json.ts';
-
 type TypeName = 'null' | 'string' | 'integer' | 'boolean' | 'array' | 'object';
 
 /** As much of JSON Schema as the API's documents use. */
@@ -66,6 +64,7 @@ function hasType(type: TypeName, value: unknown): boolean {
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value as Json);
+  if (typeof value === 'object' && value !== null) return 'a nested value'; // may be nested beyond any stack
+  const text = JSON.stringify(value);
   return text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }

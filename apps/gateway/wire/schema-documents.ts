@@ -1,8 +1,11 @@
 import { baseProperties, operatorProperties } from './image-schema.ts';
 
+/** With one store no image has `stores`; python-glanceclient makes an option of it that clashes with its own `--stores`. */
+const { stores: _, ...singleStoreProperties } = baseProperties;
+
 const image = {
   name: 'image',
-  properties: { ...baseProperties, ...operatorProperties },
+  properties: { ...singleStoreProperties, ...operatorProperties },
   additionalProperties: { type: 'string' },
   links: [
     { rel: 'self', href: '{self}' },
