@@ -100,8 +100,8 @@ test('a worker that is asked to stop gives back what it has claimed', async () =
   await system.reached(warm.imageId, 'active');
   const key = await system.begin('raw', { declaredSize: 1 });
   await system.stage(key, Buffer.from('a hole follows'));
-  await truncate(join(system.stagingDirectory, key.imageId, key.uploadId), 600_000_000);
-  await system.complete(key, 600_000_000);
+  await truncate(join(system.stagingDirectory, key.imageId, key.uploadId), 200_000_000);
+  await system.complete(key, 200_000_000);
   await until('the claim', async () =>
     typesOf(await system.events(key.imageId)).includes('IngestClaimed'),
   );
