@@ -1,4 +1,5 @@
 import { isAdmin } from '../../domain/image/access.ts';
+import { visibilities } from '../../domain/image/attributes.ts';
 import type { Direction, Filter, ListQuery, SortKey } from './list-query.ts';
 import { ofAllTenants } from './projection.ts';
 import type { ImageRecord } from './record.ts';
@@ -88,24 +89,17 @@ export function listStatement(
 const isKey = (filter: object): boolean =>
   'field' in filter && (filter.field === 'name' || filter.field === 'id');
 
-/** Disjoint conditions that together are what the caller's listing holds (reference, section 5.2). */
+/** Disjoint conditions that together are what the caller's listing holds (reference, section 5.2); an index has each. */
 function visibleKinds({ caller, visibility }: ListQuery, add: Add): readonly string[] {
-  const own = (condition: string): readonly string[] =>
-    caller.projectId === null ? [] : [`owner = ${add(caller.projectId)} and ${condition}`];
-  const everybodys = (condition: string): string => `${ofAllTenants} and ${condition}`;
-  const [isPublic, isCommunity] = [`visibility = 'public'`, `visibility = 'community'`];
-  if (visibility !== undefined && visibility !== 'all') {
-    const kind = `visibility = '${visibility}'`;
-    const forAll = isAdmin(caller) || visibility === 'public' || visibility === 'community';
-    return forAll ? [everybodys(kind)] : own(kind);
-  }
-  if (isAdmin(caller))
-    return visibility === 'all'
-      ? [ofAllTenants]
-      : [everybodys(`visibility <> 'community'`), ...own(isCommunity)];
-  return visibility === 'all'
-    ? [everybodys(isPublic), everybodys(isCommunity), ...own(`visibility in ('shared', 'private')`)]
-    : [everybodys(isPublic), ...own(`visibility <> 'public'`)];
+  const asked = visibility === undefined || visibility === 'all' ? visibilities : [visibility];
+  const { projectId } = caller;
+  return asked.flatMap((kind) => {
+    const everybodys = isAdmin(caller) || kind === 'public' || kind === 'community';
+    // Community images of others are listed only for who asks for them.
+    if (everybodys && !(kind === 'community' && visibility === undefined))
+      return [`${ofAllTenants} and visibility = '${kind}'`];
+    return projectId === null ? [] : [`owner = ${add(projectId)} and visibility = '${kind}'`];
+  });
 }
 
 /** Without keys that decide nothing: repeated ones, and whatever follows the id. */

@@ -33,7 +33,7 @@ export const columnOf = {
 const fields = Object.entries(columnOf) as readonly [keyof ImageRecord, string][];
 
 /**
- * Always true. Listings across tenants state it and the others do not: else the planner may walk all images by age in
+ * Always true. Listings across tenants state it and the others do not: else the planner may walk everybody's images in
  * search of the few that one tenant has.
  */
 export const ofAllTenants = 'min_disk >= 0';
@@ -70,11 +70,9 @@ const imageTable: Table<ImageRow> = {
   // One tenant may own most images, one name may be everywhere: their listings must not be collected and sorted.
   distinct: { owner: 20, name: 1000 },
   indexes: {
-    image_by_age: `(created_at, id) where ${ofAllTenants}`,
-    image_by_age_public: `(created_at, id) where ${ofAllTenants} and visibility = 'public'`,
-    image_by_age_community: `(created_at, id) where ${ofAllTenants} and visibility = 'community'`,
-    image_by_age_hidden: `(created_at, id) where ${ofAllTenants} and hidden`,
-    image_by_owner: '(owner, created_at, id)',
+    image_by_kind: `(visibility, created_at, id) where ${ofAllTenants}`,
+    image_by_owner: '(owner, visibility, created_at, id)',
+    image_by_hidden: '(created_at, id) where hidden',
     image_by_name: '(name, created_at, id)',
     image_by_store_key: '(store_key) where store_key is not null',
     image_by_property: 'using gin (properties jsonb_path_ops) with (fastupdate = off)',
