@@ -105,7 +105,7 @@ async function inLanes(
   const lane = async (): Promise<void> => {
     for (let suite = waiting.shift(); suite !== undefined; suite = waiting.shift()) {
       const outcome = await runOne(suite);
-      say(summary(outcome));
+      say([summary(outcome), ...outcome.notes.map(indented)].join('\n'));
       outcomes.push(outcome);
     }
   };
@@ -113,6 +113,8 @@ async function inLanes(
   await Promise.all(Array.from({ length: lanes }, lane));
   return outcomes;
 }
+
+const indented = (note: string): string => note.replaceAll(/^/gm, '    ');
 
 function summary({ suite, passed, failed, seconds }: Outcome): string {
   const counts = `${passed.length} passed${failed.length > 0 ? `, ${failed.length} FAILED` : ''}`;

@@ -132,7 +132,7 @@ function decided(command: ImageCommand, state: Image): readonly ImageEvent[] | '
 
 test('whatever is asked in whatever order, the image is what a simple model says', (context) => {
   const seed = seedOfThisRun();
-  context.diagnostic(`seed ${seed}`);
+  context.diagnostic(`random commands: seed ${seed}`);
   const seen = new Set<string>();
   fc.assert(
     fc.property(fc.array(asked, { maxLength: 80, size: 'max' }), (commands) => {

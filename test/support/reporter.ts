@@ -6,7 +6,10 @@ export type Said =
       readonly ms: number;
       readonly why: string;
     })
-  | { readonly kind: 'wrote'; readonly file: string; readonly text: string };
+  /** What a file wrote to its output. */
+  | { readonly kind: 'wrote'; readonly file: string; readonly text: string }
+  /** What a test gave as a diagnostic. */
+  | { readonly kind: 'noted'; readonly text: string };
 
 /** What of Node's test events is used here. */
 interface TestEvent {
@@ -35,6 +38,9 @@ export default async function* reporter(events: AsyncIterable<TestEvent>): Async
     if (type === 'test:start') above[nesting] = name;
     if (type === 'test:stdout' || type === 'test:stderr')
       yield line({ kind: 'wrote', file, text: data.message ?? '' });
+    // The runner's own diagnostics, its counts, come from no file.
+    if (type === 'test:diagnostic' && file !== '')
+      yield line({ kind: 'noted', text: data.message ?? '' });
     if (type !== 'test:pass' && type !== 'test:fail') continue;
     const said = verdict(type === 'test:pass', data, [...above.slice(0, nesting), name]);
     if (said !== undefined) yield line(said);

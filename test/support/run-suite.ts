@@ -20,6 +20,8 @@ export interface Outcome {
   readonly seconds: number;
   readonly passed: readonly { readonly name: string; readonly ms: number }[];
   readonly failed: readonly Failure[];
+  /** What tests had to tell, also when they passed: seeds, counts. */
+  readonly notes: readonly string[];
   /** What a failed suite's files wrote to their output, the end of it. */
   readonly output: string;
 }
@@ -71,9 +73,11 @@ export async function runSuite(
 
   const passed: { name: string; ms: number }[] = [];
   const failed: Failure[] = [];
+  const notes: string[] = [];
   const written = new Map<string, string>();
   const hear = (said: Said): void => {
     if (said.kind === 'wrote') written.set(said.file, (written.get(said.file) ?? '') + said.text);
+    else if (said.kind === 'noted') notes.push(said.text);
     else if (said.kind === 'passed') passed.push(said);
     else failed.push(said);
   };
@@ -100,6 +104,7 @@ export async function runSuite(
     seconds: (performance.now() - began) / 1000,
     passed,
     failed,
+    notes,
     output: (failed.length === 0 ? [] : [...written])
       .map(([file, text]) => `--- output of ${file}\n${text.slice(-shownOutput)}`)
       .join('\n'),
