@@ -1,14 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../support/until.ts';
-import { chanceOf } from './chance.ts';
+import { type Chance, chanceOf } from './chance.ts';
 import { problemsAtRest } from './checker.ts';
-import { faults } from './faults.ts';
+import { type Fault, faults } from './faults.ts';
 import { startLoad } from './load.ts';
 import { logWatch } from './log-watch.ts';
 import { oracle } from './oracle.ts';
 import { probe } from './probe.ts';
-import { count, type Tally, tally, total } from './tally.ts';
-import { startTree, type Tree } from './tree.ts';
+import { count, kinds, type Tally, tally, total } from './tally.ts';
+import { startTree } from './tree.ts';
 
 export interface CampaignOptions {
   readonly runs: number;
@@ -42,20 +41,11 @@ const successesAfterwards = 10;
 export async function campaign(options: CampaignOptions): Promise<Report> {
   const { runs, seed, clients, args, say } = options;
   const chance = chanceOf(seed);
-  const counts = tally();
-  const report: Report = Object.assign(counts, {
-    seed,
-    kills: {},
-    runs: 0,
-    longestUnendedMs: 0,
-    unavailablePercent: 0,
-    events: 0,
-    takeOvers: 0,
-    uploadsAtKill: 0,
-  });
+  const report = newReport(seed);
+  const { problems } = report;
   const tree = await startTree(args);
   const { api, dataDir } = tree;
-  const postgresUrl = tree.now().postgresUrl;
+  const { postgresUrl } = tree.now();
   const witness = oracle();
   const watch = logWatch(postgresUrl);
   const availability = probe(api);
@@ -63,60 +53,64 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
     api,
     oracle: witness,
     chance: chance.fork('load'),
-    tally: counts,
+    tally: report,
     clients,
   });
+  const checked = { api, oracle: witness, watch, dataDir, postgresUrl, sweptWithinMs };
   const verified = new Set<string>();
-  const line = faults(chance.fork('faults'));
-  let finished = false;
+  const successes = (): number => total(report.acknowledged);
+
+  const run = async (fault: Fault, own: Chance): Promise<string> => {
+    const { overAt, uploads } = await fault.strike(tree, load, own);
+    count(report.kills, fault.name);
+    report.uploadsAtKill += uploads;
+    const enough = successes() + successesAfterwards;
+    await until('clients to be served again', () => successes() >= enough);
+    await load.pause();
+    await rest(watch);
+    const unended = watch.longestUnended(overAt);
+    report.longestUnendedMs = Math.max(report.longestUnendedMs, unended);
+    if (unended > unendedBoundMs + slackMs)
+      problems.push({ kind: 'stuck', what: `an upload was left alone for ${unended} ms` });
+    problems.push(...(await problemsAtRest({ ...checked, chance: own }, verified)));
+    load.resume();
+    return `${fault.name}: ${uploads} uploads interrupted, settled ${unended} ms after`;
+  };
+
   try {
-    while (report.runs < runs && report.problems.length === 0) {
-      const began = performance.now();
-      const fault = line.next().value;
-      const own = chance.fork(`run ${report.runs}`);
-      report.uploadsAtKill += load.uploading();
-      const over = await fault.strike(tree, load, own);
-      count(report.kills, fault.name);
-      const before = total(counts.acknowledged);
-      await until(
-        'clients to be served again',
-        () => total(counts.acknowledged) >= before + successesAfterwards,
-      );
-      await load.pause();
-      await rest(watch);
-      const unended = watch.longestUnended(over);
-      report.longestUnendedMs = Math.max(report.longestUnendedMs, unended);
-      if (unended > unendedBoundMs + slackMs)
-        report.problems.push(`an upload was left alone for ${unended} ms`);
-      const checked = {
-        api,
-        oracle: witness,
-        watch,
-        dataDir,
-        postgresUrl,
-        chance: own,
-        sweptWithinMs,
-      };
-      report.problems.push(...(await problemsAtRest(checked, verified)));
+    for (const fault of faults(chance.fork('faults'))) {
+      const told = await run(fault, chance.fork(`run ${report.runs}`));
       report.runs += 1;
-      const seconds = ((performance.now() - began) / 1000).toFixed(1);
-      say(`${report.runs}/${runs} ${fault.name}: settled ${unended} ms after, ${seconds} s in all`);
-      if (report.problems.length > 0) say(`  ${report.problems.join('\n  ')}`);
-      load.resume();
+      say(`${report.runs}/${runs} ${told}`);
+      if (report.runs === runs || problems.length > 0) break;
     }
     await load.pause();
-    finished = true;
+  } catch (error) {
+    problems.push({ kind: 'answer', what: `run ${report.runs + 1}: ${error}` });
   } finally {
     await availability.stop();
-    report.unavailablePercent = availability.unavailablePercent();
-    report.events = watch.events();
-    report.takeOvers = watch.takeOvers();
-    if (!finished || report.problems.length > 0)
-      say(`log of the tree:\n${tree.now().log().slice(-8000)}`);
-    await endTree(tree);
+    Object.assign(report, {
+      unavailablePercent: availability.unavailablePercent(),
+      events: watch.events(),
+      takeOvers: watch.takeOvers(),
+    });
+    if (problems.length > 0) say(`log of the tree:\n${tree.now().log().slice(-8000)}`);
+    await tree.stop();
   }
   return report;
 }
+
+const newReport = (seed: number): Report => ({
+  ...tally(),
+  seed,
+  kills: {},
+  runs: 0,
+  longestUnendedMs: 0,
+  unavailablePercent: 0,
+  events: 0,
+  takeOvers: 0,
+  uploadsAtKill: 0,
+});
 
 /** No upload goes on and all is shown, however long it takes: how long it may take is judged by the log's own times. */
 async function rest(watch: ReturnType<typeof logWatch>): Promise<void> {
@@ -126,10 +120,7 @@ async function rest(watch: ReturnType<typeof logWatch>): Promise<void> {
   });
 }
 
-async function endTree(tree: Tree): Promise<void> {
-  await Promise.race([tree.stop(), delay(60_000, undefined, { ref: false })]);
-}
-
+/** The seed and every count. */
 export function summary(report: Report): string {
   const { kills, acknowledged, problems } = report;
   const list = (counts: Record<string, number>): string =>
@@ -137,11 +128,14 @@ export function summary(report: Report): string {
       .sort()
       .map(([name, times]) => `${name} ${times}`)
       .join(', ');
+  const wrong = kinds.map(
+    (kind) => `${kind} ${problems.filter((one) => one.kind === kind).length}`,
+  );
   return [
-    `seed ${report.seed}: ${report.runs} runs, ${problems.length} problems`,
-    `killed: ${list(kills)}`,
+    `seed ${report.seed}: ${report.runs} runs; problems: ${wrong.join(', ')}`,
+    `killed: ${list(kills)}; ${report.uploadsAtKill} uploads were on their way`,
     `acknowledged: ${total(acknowledged)} (${list(acknowledged)})`,
-    `sent ${report.sent}, unanswered ${report.unanswered}, unavailable ${report.unavailable}, hung up ${report.hungUp}; ${report.events} events, ${report.takeOvers} take-overs`,
+    `requests: ${report.sent}, unanswered ${report.unanswered}, hung up ${report.hungUp}; ${report.events} events, ${report.takeOvers} take-overs`,
     `an interrupted upload settled within ${report.longestUnendedMs} ms; lists were unavailable ${report.unavailablePercent.toFixed(1)} % of the time`,
   ].join('\n');
 }

@@ -6,6 +6,7 @@ import { filesBelow } from './disk.ts';
 import type { LogWatch } from './log-watch.ts';
 import type { KnownImage, Oracle, Shown } from './oracle.ts';
 import { rowsThatDiffer } from './read-model-check.ts';
+import { type Problem, problemsOf } from './tally.ts';
 
 export interface Checked {
   readonly api: Api;
@@ -19,13 +20,19 @@ export interface Checked {
 }
 
 /** Everything that is true of a system at rest. Gives what is not. */
-export async function problemsAtRest(checked: Checked, verified: Set<string>): Promise<string[]> {
+export async function problemsAtRest(checked: Checked, verified: Set<string>): Promise<Problem[]> {
+  const found = {
+    lost: [...(await wrongAnswers(checked)), ...(await wrongBytes(checked, verified))],
+    orphan: await orphans(checked),
+    differs: await rowsThatDiffer(checked.postgresUrl),
+    log: checked.watch.problems.splice(0),
+  };
+  found.lost.push(...(await missingFiles(checked)));
   return [
-    ...(await wrongAnswers(checked)),
-    ...(await wrongBytes(checked, verified)),
-    ...(await strayFiles(checked)),
-    ...(await rowsThatDiffer(checked.postgresUrl)),
-    ...checked.watch.problems.splice(0),
+    ...found.lost.map(problemsOf('lost')),
+    ...found.orphan.map(problemsOf('orphan')),
+    ...found.differs.map(problemsOf('differs')),
+    ...found.log.map(problemsOf('log')),
   ];
 }
 
@@ -79,29 +86,28 @@ async function wrongBytes({ api, oracle, chance }: Checked, verified: Set<string
   return problems;
 }
 
-/** Staging holds open uploads and nothing else, the store what images name and nothing else: all of it. */
-async function strayFiles({ watch, dataDir, sweptWithinMs }: Checked): Promise<string[]> {
-  const stored = (): Promise<string[]> => filesBelow(join(dataDir, 'store'));
-  const orphans = async (): Promise<string[]> => {
+/** Staging holds open uploads and nothing else, the store what images name and nothing else. */
+async function orphans({ watch, dataDir, sweptWithinMs }: Checked): Promise<string[]> {
+  const look = async (): Promise<string[]> => {
     await watch.read();
-    const staged = await filesBelow(join(dataDir, 'staging'));
     const open = new Set(watch.openUploads());
     const named = new Set(watch.namedKeys());
+    const staged = await filesBelow(join(dataDir, 'staging'));
+    const stored = await filesBelow(join(dataDir, 'store'));
     return [
-      ...staged.filter((path) => !open.has(path)).map((path) => `an orphan in staging: ${path}`),
-      ...(await stored())
-        .filter((path) => !named.has(path))
-        .map((path) => `an orphan in the store: ${path}`),
+      ...staged.filter((path) => !open.has(path)).map((path) => `in staging: ${path}`),
+      ...stored.filter((path) => !named.has(path)).map((path) => `in the store: ${path}`),
     ];
   };
-  const swept = async (): Promise<boolean> => (await orphans()).length === 0;
-  const left = await until('the sweeper', swept, { timeoutMs: sweptWithinMs, everyMs: 50 }).then(
-    () => [],
-    orphans,
-  );
-  const there = new Set(await stored());
-  const lost = watch.namedKeys().filter((key) => !there.has(key));
-  return [...left, ...lost.map((key) => `lost from the store: ${key}`)];
+  const swept = async (): Promise<boolean> => (await look()).length === 0;
+  const options = { timeoutMs: sweptWithinMs, everyMs: 50 };
+  return until('the sweeper', swept, options).then(() => [], look);
+}
+
+async function missingFiles({ watch, dataDir }: Checked): Promise<string[]> {
+  const stored = new Set(await filesBelow(join(dataDir, 'store')));
+  const missing = watch.namedKeys().filter((key) => !stored.has(key));
+  return missing.map((key) => `the store has no ${key}`);
 }
 
 async function gotten<Body>(api: Api, path: string): Promise<Body> {

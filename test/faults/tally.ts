@@ -1,3 +1,18 @@
+/**
+ * What can be wrong: an answer that was not foreseen; an acknowledged effect that is lost; an upload left alone; bytes that
+ * nobody names; a rebuilt row that differs; a log that contradicts itself.
+ */
+export const kinds = ['answer', 'lost', 'stuck', 'orphan', 'differs', 'log'] as const;
+
+export interface Problem {
+  readonly kind: (typeof kinds)[number];
+  readonly what: string;
+}
+
+export const problemsOf =
+  (kind: Problem['kind']) =>
+  (what: string): Problem => ({ kind, what });
+
 /** Counts of a campaign, and everything that was wrong. */
 export interface Tally {
   /** Answered with success, by kind of request. */
@@ -9,7 +24,7 @@ export interface Tally {
   hungUp: number;
   /** Requests that were sent at all. */
   sent: number;
-  readonly problems: string[];
+  readonly problems: Problem[];
 }
 
 export const tally = (): Tally => ({

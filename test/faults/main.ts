@@ -23,5 +23,5 @@ const report = await campaign({
   say,
 });
 say(summary(report));
-if (report.problems.length > 0) say(report.problems.join('\n'));
+for (const { kind, what } of report.problems) say(`${kind}: ${what}`);
 process.exit(report.problems.length > 0 ? 1 : 0);
