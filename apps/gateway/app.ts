@@ -4,7 +4,7 @@ import Koa from 'koa';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
-import type { Metrics } from '../../infra/telemetry/metrics.ts';
+import type { Metrics, Snapshot } from '../../infra/telemetry/metrics.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
 import { baseUrlFrom } from './base-url.ts';
 import { authentication, type CallContext } from './call.ts';
@@ -34,6 +34,8 @@ export interface AppPorts {
   readonly identity: Identity;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Of the processes that have no page of their own: workers and projectors. */
+  readonly metricsOfOthers: () => Promise<readonly Snapshot[]>;
   readonly stores: Stores;
   readonly uploads: UploadSettings;
   readonly dataDir: string;
@@ -91,7 +93,13 @@ export function app(ports: AppPorts): App {
   koa.use(unreadBody);
   koa.use(errors(logger));
   koa.use(
-    health({ disableFile: join(ports.dataDir, 'healthcheck-disable'), log, images, metrics }),
+    health({
+      disableFile: join(ports.dataDir, 'healthcheck-disable'),
+      log,
+      images,
+      metrics,
+      metricsOfOthers: ports.metricsOfOthers,
+    }),
   );
   koa.use(decodableUrl);
   koa.use(versions(baseUrl));

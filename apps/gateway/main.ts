@@ -2,7 +2,7 @@ import { upcast } from '../../domain/image/upcast.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { identityNone } from '../../infra/identity/none/identity.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
-import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
+import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { personalRecords } from '../../infra/personal/records.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
@@ -54,6 +54,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     identity: identityNone(config['default-caller']),
     logger,
     metrics: processMetrics('gateway'),
+    metricsOfOthers: () => metricsOfParts(leases, ['worker', 'projector'], 10 * leaseMs),
     stores: { byId: new Map([['file', filesystemStore(config['store-dir'])]]), defaultId: 'file' },
     uploads: {
       tail,

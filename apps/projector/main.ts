@@ -4,6 +4,7 @@ import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
+import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
 import { runPart } from '../part.ts';
 import { runProjector } from './run-projector.ts';
@@ -17,12 +18,19 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   if (postgresUrl === undefined) throw new Error('the projector needs --postgres-url');
   const pool = postgresPool(postgresUrl, { log: logger, max: 5, applicationName: 'projector' });
   const log = postgresEventLog(config['event-log-url'] ?? postgresUrl, { log: logger, upcast });
+  const told = processMetrics('projector');
+  const tookOver = told.counter(
+    'takeovers_total',
+    'Leases and claims taken over from processes that died.',
+    ['what'],
+  );
   const leaseMs = Math.min(config['lease-ms'], longestLeaseMs);
   const heartbeat = startHeartbeat(pool, {
     owner,
     part: 'projector',
     intervalMs: leaseMs / 4,
     log: logger,
+    metrics: told.snapshot,
   });
   const watch = deathWatch(pool, { leaseMs, log: logger });
 
@@ -35,7 +43,10 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
       name: 'projector-images',
       owner,
       watch,
-      onTakeOver: (from) => logger.warn({ from }, 'took the read model over from a dead projector'),
+      onTakeOver: (from) => {
+        tookOver({ what: 'projector' });
+        logger.warn({ from }, 'took the read model over from a dead projector');
+      },
     }),
     passStep,
     stopping,

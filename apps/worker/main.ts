@@ -9,6 +9,7 @@ import { lease } from '../../infra/leases/lease.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { filesystemStore } from '../../infra/store/filesystem.ts';
+import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { runPart } from '../part.ts';
 import { workerMetrics } from './metrics.ts';
@@ -22,13 +23,14 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   const pool = postgresPool(postgresUrl, { log: logger, max: 5, applicationName: 'worker' });
   const log = postgresEventLog(config['event-log-url'] ?? postgresUrl, { log: logger, upcast });
   const queue = bullmqJobQueue(postgresQueueConnection(postgresUrl, logger), logger);
-  const { registry, metrics } = workerMetrics(() => queue.depth());
+  const told = processMetrics('worker');
+  const metrics = workerMetrics(told, () => queue.depth());
   const heartbeat = startHeartbeat(pool, {
     owner,
     part: 'worker',
     intervalMs: leaseMs / 4,
     log: logger,
-    metrics: () => registry.getMetricsAsJSON(),
+    metrics: told.snapshot,
   });
   const watch = deathWatch(pool, { leaseMs, log: logger });
   const threads = digestThreads({

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Metrics } from '../../infra/telemetry/metrics.ts';
 
 /** How the work on one claim ended; `broken` by what nobody foresaw, and it is to be claimed again. */
 export type IngestOutcome = 'activated' | 'failed' | 'superseded' | 'released' | 'broken';
@@ -12,57 +12,45 @@ export interface WorkerMetrics {
   bytesSwept(where: 'staging' | 'store'): void;
 }
 
-/** Prometheus metrics of one worker process, in a registry of their own. */
-export function workerMetrics(jobsWaiting: () => Promise<number>): {
-  registry: Registry;
-  metrics: WorkerMetrics;
-} {
-  const registry = new Registry();
-  const registers = [registry];
-  const ingest = new Histogram({
-    name: 'daguerre_ingest_seconds',
-    help: 'From the claim of an upload to its end, by outcome.',
-    labelNames: ['outcome'],
-    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800],
-    registers,
-  });
-  const takeOvers = new Counter({
-    name: 'daguerre_takeovers_total',
-    help: 'Leases and claims taken over from processes that died.',
-    labelNames: ['what'],
-    registers,
-  });
-  const issued = new Counter({
-    name: 'daguerre_jobs_issued_total',
-    help: 'Ingest jobs put into the queue; `reconciled` are those that were missing from it.',
-    labelNames: ['why'],
-    registers,
-  });
-  const swept = new Counter({
-    name: 'daguerre_swept_objects_total',
-    help: 'Objects removed because nothing can name them any more.',
-    labelNames: ['where'],
-    registers,
-  });
-  new Gauge({
-    name: 'daguerre_jobs_waiting',
-    help: 'Ingest jobs that wait for a worker.',
-    registers,
-    // The value of the last time, and not awaited: metrics travel with heartbeats, which wait for no queue.
-    collect() {
-      jobsWaiting().then(
-        (count) => this.set(count),
-        () => this.reset(),
-      );
-    },
+const ingestBuckets = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800];
+
+export function workerMetrics(metrics: Metrics, jobsWaiting: () => Promise<number>): WorkerMetrics {
+  const ingest = metrics.seconds(
+    'ingest_seconds',
+    'From the claim of an upload to its end, by outcome.',
+    ['outcome'],
+    ingestBuckets,
+  );
+  const takeOvers = metrics.counter(
+    'takeovers_total',
+    'Leases and claims taken over from processes that died.',
+    ['what'],
+  );
+  const issued = metrics.counter(
+    'jobs_issued_total',
+    'Ingest jobs put into the queue; `reconciled` are those that were missing from it.',
+    ['why'],
+  );
+  const swept = metrics.counter(
+    'swept_objects_total',
+    'Objects removed because nothing can name them any more.',
+    ['where'],
+  );
+  // The value of the last time: metrics travel with heartbeats, which wait for no queue.
+  let waiting = 0;
+  metrics.gauge('jobs_waiting', 'Ingest jobs that wait for a worker.', () => {
+    jobsWaiting().then(
+      (count) => {
+        waiting = count;
+      },
+      () => {},
+    );
+    return waiting;
   });
   return {
-    registry,
-    metrics: {
-      ingestEnded: (outcome, seconds) => ingest.observe({ outcome }, seconds),
-      tookOver: (what) => takeOvers.inc({ what }),
-      jobIssued: (why) => issued.inc({ why }),
-      bytesSwept: (where) => swept.inc({ where }),
-    },
+    ingestEnded: (outcome, seconds) => ingest({ outcome }, seconds),
+    tookOver: (what) => takeOvers({ what }),
+    jobIssued: (why) => issued({ why }),
+    bytesSwept: (where) => swept({ where }),
   };
 }

@@ -54,20 +54,20 @@ export function startHeartbeat(
   };
 }
 
-/** The newest metrics of every other process that beat within `withinMs`, for one page that shows them all. */
-export async function metricsOfOthers(
+/** The newest metrics of every process of these parts that beat within `withinMs`, for one page that shows them all. */
+export async function metricsOfParts(
   pool: Pool,
-  owner: string,
+  parts: readonly string[],
   withinMs: number,
 ): Promise<readonly (readonly object[])[]> {
   const { rows } = await pool.query<{ metrics: readonly object[] }>(
     `
       select metrics
       from heartbeats
-      where owner <> $1
+      where part = any ($1)
         and metrics is not null
         and beaten_at > now() - $2 * interval '1 millisecond'`,
-    [owner, withinMs],
+    [parts, withinMs],
   );
   return rows.map(({ metrics }) => metrics);
 }

@@ -87,6 +87,7 @@ export async function startGateway(
     identity: identityNone('admin:default:admin'),
     logger: quiet,
     metrics: processMetrics('gateway'),
+    metricsOfOthers: async () => [],
     dataDir,
     publicEndpoint: undefined,
     importMethods: [],

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import type { Middleware } from 'koa';
 import type { EventLog } from '../../../domain/event-log.ts';
-import type { Metrics } from '../../../infra/telemetry/metrics.ts';
+import type { Metrics, Snapshot } from '../../../infra/telemetry/metrics.ts';
 import type { Images } from '../../../projections/images/images.ts';
 
 const answerWithinMs = 2_000;
@@ -16,16 +16,18 @@ export const health =
     log,
     images,
     metrics,
+    metricsOfOthers,
   }: {
     disableFile: string;
     log: Pick<EventLog, 'head'>;
     images: Pick<Images, 'checkpoint'>;
     metrics: Metrics;
+    metricsOfOthers: () => Promise<readonly Snapshot[]>;
   }): Middleware =>
   async (ctx, next) => {
     if (ctx.path === '/metrics') {
       ctx.type = metrics.contentType;
-      ctx.body = await metrics.text();
+      ctx.body = await metrics.text(await metricsOfOthers().catch(() => []));
     } else if (ctx.path === '/healthcheck') {
       const trouble = (await exists(disableFile))
         ? 'DISABLED BY FILE'
