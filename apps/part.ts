@@ -39,13 +39,14 @@ export async function runPart(
       setTimeout(() => process.exit(1), stopTimeoutMs).unref();
     });
   process.on('disconnect', () => process.exit(1));
+  const owner = `${name}-${randomUUID()}`;
   const part: Part = {
     config,
     log,
-    owner: `${name}-${randomUUID()}`,
+    owner,
     stopping: stop.signal,
     passStep: crashPoints(environment),
-    ready: (info) => process.send?.({ ready: true, ...info }),
+    ready: (info) => process.send?.({ owner, ...info }),
   };
   try {
     await run(part);

@@ -12,6 +12,8 @@ export interface ChildOptions {
   environment(): Readonly<Record<string, string>>;
   /** At each start and end of the process, with its id while it lives. */
   onPid(pid: number | undefined): void;
+  /** A process that called itself `owner` when it was ready has ended. */
+  onEnd(owner: string): void;
 }
 
 export interface Child {
@@ -45,10 +47,15 @@ export function keepRunning(options: ChildOptions): Child {
     });
     current = child;
     options.onPid(child.pid);
-    child.on('message', (message) => first.resolve(message as Readonly<Record<string, unknown>>));
+    let owner: string | undefined;
+    child.on('message', (message: Readonly<Record<string, unknown>>) => {
+      owner = String(message.owner);
+      first.resolve(message);
+    });
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
     current = undefined;
     options.onPid(undefined);
+    if (owner !== undefined) options.onEnd(owner);
     first.reject(new Error(`the ${name} ended while starting (${signal ?? `exit code ${code}`})`));
     if (!stopping) log.warn({ code, signal }, `the ${name} ended; it is started again`);
   };

@@ -9,7 +9,9 @@ import {
   environmentOf,
   settingsHelp,
 } from '../../infra/config/config.ts';
+import { certifyDeath } from '../../infra/leases/heartbeat.ts';
 import { takeOwnership } from '../../infra/postgres/embedded/owner.ts';
+import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { migrateAll } from '../migrations.ts';
 import { banner } from './banner.ts';
@@ -75,6 +77,9 @@ async function runTree(config: Config, environment: Environment): Promise<void> 
     const eventLogUrl = config['event-log-url'] ?? postgresUrl;
     await migrateAll({ postgresUrl, eventLogUrl }, log);
 
+    const beats = postgresPool(postgresUrl, { log, max: 1, applicationName: 'daguerre up' });
+    stops.push(() => beats.end());
+
     let port = config.port;
     const start = (name: string): Child => {
       const child = keepRunning({
@@ -83,6 +88,11 @@ async function runTree(config: Config, environment: Environment): Promise<void> 
         log,
         environment: () => ({ ...inherited(environment), ...environmentOf({ ...told, port }) }),
         onPid: (pid) => running.setPart(name, pid),
+        onEnd: (owner) => {
+          certifyDeath(beats, owner).catch((error) =>
+            log.warn({ err: error, owner }, 'its lease has to run out'),
+          );
+        },
       });
       stops.push(() => child.stop());
       return child;

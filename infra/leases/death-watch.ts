@@ -6,7 +6,7 @@ import { type Beat, judge } from './judge.ts';
 export interface DeathWatch {
   /**
    * Whether this watcher has itself seen the owner's heartbeat stand still, or be absent, for a whole lease while it
-   * could read the heartbeats. Asking about an owner for the first time starts the watch on it.
+   * could read the heartbeats; or its parent saw it end. Asking about an owner for the first time starts the watch on it.
    */
   isDead(owner: string): boolean;
   /** Owners of a part whose heartbeat moved within the lease. */

@@ -44,7 +44,7 @@ export function startHeartbeat(
   const timer = setInterval(() => {
     beating = beating.then(beat);
   }, intervalMs);
-  beating = beat();
+  beating = beat().then(() => forget(pool).catch(() => {}));
   return {
     async stop() {
       clearInterval(timer);
@@ -52,6 +52,26 @@ export function startHeartbeat(
       await pool.query('delete from heartbeats where owner = $1', [owner]).catch(() => {});
     },
   };
+}
+
+/** Who has not beaten for an hour is known to be dead by everybody who asks. */
+async function forget(pool: Pool): Promise<void> {
+  await pool.query("delete from heartbeats where beaten_at < now() - interval '1 hour'");
+}
+
+/** What `certifyDeath` leaves for a beat. */
+export const deadBeat = -1n;
+
+/** For who has seen the process end, as its parent does: nobody need wait out its lease. */
+export async function certifyDeath(pool: Pool, owner: string): Promise<void> {
+  await pool.query(
+    `
+      insert into heartbeats (owner, part, beat)
+      values ($1, '', $2)
+      on conflict (owner) do update
+      set beat = excluded.beat`,
+    [owner, deadBeat],
+  );
 }
 
 /** The newest metrics of every process of these parts that beat within `withinMs`, for one page that shows them all. */
@@ -65,6 +85,7 @@ export async function metricsOfParts(
       select metrics
       from heartbeats
       where part = any ($1)
+        and beat >= 0
         and metrics is not null
         and beaten_at > now() - $2 * interval '1 millisecond'`,
     [parts, withinMs],

@@ -1,3 +1,5 @@
+import { deadBeat } from './heartbeat.ts';
+
 /** One process's heartbeat as it was read. */
 export interface Beat {
   readonly owner: string;
@@ -46,7 +48,10 @@ export function judge(leaseMs: number, began: number) {
 
     failed: startAgain,
 
-    /** Seen to stand still, or to be absent, for a whole lease. Asking for the first time starts the watch. */
+    /**
+     * Seen to stand still, or to be absent, for a whole lease, or certified to be dead. Asking for the first time
+     * starts the watch.
+     */
     isDead(owner: string, now: number): boolean {
       const one = watched.get(owner);
       if (one === undefined) {
@@ -54,13 +59,20 @@ export function judge(leaseMs: number, began: number) {
         return false;
       }
       watched.set(owner, { ...one, askedAt: now });
+      if (one.beat === deadBeat) return true;
       return now - one.since > leaseMs && now - lastReading <= leaseMs / 2;
     },
 
     /** Owners of a part whose heartbeat moved within the lease. */
     living: (part: string, now: number): readonly string[] =>
       [...watched]
-        .filter(([, one]) => one.part === part && one.beat !== null && now - one.since <= leaseMs)
+        .filter(
+          ([, one]) =>
+            one.part === part &&
+            one.beat !== null &&
+            one.beat !== deadBeat &&
+            now - one.since <= leaseMs,
+        )
         .map(([owner]) => owner),
   };
 }

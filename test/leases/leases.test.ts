@@ -3,7 +3,12 @@ import { after, beforeEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { type DeathWatch, deathWatch } from '../../infra/leases/death-watch.ts';
-import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
+import {
+  certifyDeath,
+  deadBeat,
+  metricsOfParts,
+  startHeartbeat,
+} from '../../infra/leases/heartbeat.ts';
 import { judge } from '../../infra/leases/judge.ts';
 import { lease } from '../../infra/leases/lease.ts';
 import { leaseMigrations } from '../../infra/leases/migrations.ts';
@@ -77,6 +82,14 @@ describe('the judge of heartbeats', () => {
     assert.equal(judging.isDead('worker-1', 100 * leaseMs + 50), false, 'the watch began anew');
   });
 
+  test('takes an owner for dead at once whose end was certified', () => {
+    const judging = judge(leaseMs, 0);
+    judging.take([worker('worker-1', 7)], 0);
+    judging.take([{ owner: 'worker-1', part: '', beat: deadBeat }], 10);
+    assert.equal(judging.isDead('worker-1', 10), true);
+    assert.deepEqual(judging.living('worker', 10), []);
+  });
+
   test('starts again when a reading failed', () => {
     const judging = judge(leaseMs, 0);
     for (let now = 0; now <= leaseMs; now += 50) judging.take([worker('worker-1', 7)], now);
@@ -97,6 +110,13 @@ test('a death watch sees a heartbeat come and end', async () => {
   });
   await until('it lives', () => watch.living('worker').includes('worker-1'));
   await heartbeat.stop();
+  await until('it is dead', () => watch.isDead('worker-1'));
+});
+
+test('a death watch believes a certificate', async () => {
+  const watch = deathWatch(pool, { leaseMs: 600_000, log });
+  closing.push(() => watch.stop());
+  await certifyDeath(pool, 'worker-1');
   await until('it is dead', () => watch.isDead('worker-1'));
 });
 
