@@ -114,9 +114,9 @@ test('a death watch sees a heartbeat come and end', async () => {
 });
 
 test('a death watch believes a certificate', async () => {
+  await certifyDeath(pool, 'worker-1');
   const watch = deathWatch(pool, { leaseMs: 600_000, log });
   closing.push(() => watch.stop());
-  await certifyDeath(pool, 'worker-1');
   await until('it is dead', () => watch.isDead('worker-1'));
 });
 
