@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { commandHandler, type Handled } from '../../domain/command-handler.ts';
-import type { Actor, EventLog } from '../../domain/event-log.ts';
+import type { Actor, EventLog, StreamSlice } from '../../domain/event-log.ts';
+import type { Attributes } from '../../domain/image/attributes.ts';
 import type { CallerCommand, ImageCommand, PipelineCommand } from '../../domain/image/commands.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { image, ruleOf } from '../../domain/image/image.ts';
@@ -23,6 +24,8 @@ export const imageStream = (imageId: string): string => `image-${imageId}`;
 
 /** Changes images on behalf of requests. */
 export interface Commands {
+  /** Gives the new image as it can be seen; without an id of the client's it gets one. */
+  create(call: Call, imageId: string | undefined, attributes: Attributes): Promise<ImageRecord>;
   /** Decides and appends what the caller asks; gives the position to wait for. */
   append(call: Call, imageId: string, command: CallerCommand): Promise<Handled<Image>>;
   /** The same, and waits until every gateway shows it. */
@@ -46,11 +49,13 @@ export function imageCommands({
   visible: Visible;
   personal: PersonalRecords;
 }): Commands {
-  const handle = commandHandler<Image, ImageCommand, ImageEvent>(image, {
-    log,
-    eventId,
-    schemaVersions,
-  });
+  const handlerOver = (source: Pick<EventLog, 'readStream' | 'append'>) =>
+    commandHandler<Image, ImageCommand, ImageEvent>(image, {
+      log: source,
+      eventId,
+      schemaVersions,
+    });
+  const handle = handlerOver(log);
 
   const traced = ({ requestId, globalRequestId, correlationId }: Trace) => ({
     requestId,
@@ -58,7 +63,12 @@ export function imageCommands({
     correlationId,
   });
 
-  const append: Commands['append'] = async (call, imageId, command) => {
+  const append = async (
+    call: Call,
+    imageId: string,
+    command: CallerCommand,
+    handler = handle,
+  ): Promise<Handled<Image>> => {
     const { userId, projectId, roles } = call.caller;
     const metadata = {
       actor: { kind: 'user', userId, projectId, roles } as const,
@@ -68,7 +78,7 @@ export function imageCommands({
     };
     const context = { commandId: randomUUID(), metadata };
     try {
-      return await handle(imageStream(imageId), command, context, AbortSignal.timeout(deadlineMs));
+      return await inTime((deadline) => handler(imageStream(imageId), command, context, deadline));
     } catch (error) {
       if (error instanceof Refused && error.code === 'image-unknown') throw unknownImage(imageId);
       throw error;
@@ -78,22 +88,45 @@ export function imageCommands({
   const seen = async (position: bigint): Promise<void> =>
     afterAppend(() => visible.waitFor(position, deadlineMs));
 
+  const shown = async (imageId: string, { position }: Handled<Image>): Promise<ImageRecord> => {
+    await seen(position);
+    const record = await afterAppend(() => images.show(imageId));
+    if (record === undefined) throw unknownImage(imageId);
+    return record;
+  };
+
   return {
-    append,
+    async create(call, given, attributes) {
+      const imageId = given ?? randomUUID();
+      const handler = given === undefined ? handlerOver(knownToBeEmpty(log)) : handle;
+      const command = { type: 'CreateImage', caller: call.caller, attributes } as const;
+      return shown(imageId, await append(call, imageId, command, handler));
+    },
+    append: (call, imageId, command) => append(call, imageId, command),
     async perform(call, imageId, command) {
       await seen((await append(call, imageId, command)).position);
     },
     async performAndShow(call, imageId, command) {
-      await seen((await append(call, imageId, command)).position);
-      const record = await afterAppend(() => images.show(imageId));
-      if (record === undefined) throw unknownImage(imageId);
-      return record;
+      return shown(imageId, await append(call, imageId, command));
     },
     report(trace, imageId, command) {
       const context = { commandId: randomUUID(), metadata: { actor: gateway, ...traced(trace) } };
       return inTime((deadline) => handle(imageStream(imageId), command, context, deadline));
     },
     visible: seen,
+  };
+}
+
+/** A log that is spared one read: nothing can be in the stream of an id that was made just now. */
+function knownToBeEmpty(log: Pick<EventLog, 'readStream' | 'append'>) {
+  let read = false;
+  return {
+    append: log.append,
+    async readStream(streamId: string): Promise<StreamSlice> {
+      if (read) return log.readStream(streamId);
+      read = true;
+      return { events: [], revision: -1, position: 0n };
+    },
   };
 }
 

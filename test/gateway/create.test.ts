@@ -163,6 +163,26 @@ describe('POST /v2/images', () => {
     assert.equal((await gateway.send('POST', '/v2/images', properties)).status, 413);
   });
 
+  test('reads no stream for an id that the gateway makes itself', async (t) => {
+    let reads = 0;
+    const gateway = await startGateway(t, {
+      change: (ports) => ({
+        ...ports,
+        log: {
+          ...ports.log,
+          readStream(streamId) {
+            reads += 1;
+            return ports.log.readStream(streamId);
+          },
+        },
+      }),
+    });
+    await gateway.create();
+    assert.equal(reads, 0);
+    await gateway.create({ id: anId });
+    assert.equal(reads, 1);
+  });
+
   test('stores an empty owner as null', async (t) => {
     const gateway = await startGateway(t);
     const created = await gateway.send('POST', '/v2/images', { owner: '' }, admin);

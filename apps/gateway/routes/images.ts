@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { allows } from '../../../domain/image/access.ts';
 import { Refused } from '../../../domain/refused.ts';
 import type { Images } from '../../../projections/images/images.ts';
@@ -32,17 +31,10 @@ export function imageRoutes(
   },
 ): void {
   router.post('/v2/images', async (ctx) => {
-    const { imageId = randomUUID(), attributes } = creationFrom(
-      await jsonBody(ctx),
-      ctx.call.caller,
-    );
-    const record = await commands.performAndShow(ctx.call, imageId, {
-      type: 'CreateImage',
-      caller: ctx.call.caller,
-      attributes,
-    });
+    const { imageId, attributes } = creationFrom(await jsonBody(ctx), ctx.call.caller);
+    const record = await commands.create(ctx.call, imageId, attributes);
     ctx.status = 201;
-    ctx.set('Location', `${baseUrl(ctx.req)}/v2/images/${imageId}`);
+    ctx.set('Location', `${baseUrl(ctx.req)}/v2/images/${record.id}`);
     if (importMethods.length > 0)
       ctx.set('OpenStack-image-import-methods', importMethods.join(','));
     ctx.body = imageDocument(record);
