@@ -35,6 +35,8 @@ export interface HandlerPorts {
   readonly eventId: (commandId: string, type: string, index: number) => string;
   /** Newest schema version per event type; 1 where absent. */
   readonly schemaVersions: Readonly<Record<string, number>>;
+  /** Some milliseconds by chance, before a lost race or a log out of reach is tried again. */
+  readonly pause: () => Promise<void>;
 }
 
 /**
@@ -75,6 +77,7 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
       } catch (error) {
         if (!isRetriable(error, unknown)) throw error;
         if (deadline.aborted) throw unknown ?? error;
+        await ports.pause();
         continue;
       }
       const state = fold(slice);
@@ -92,6 +95,7 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
           for (const event of events) sent.add(event.id);
         } else if (!isRetriable(error, unknown)) throw error;
         if (deadline.aborted) throw unknown ?? error;
+        await ports.pause();
       }
     }
   };

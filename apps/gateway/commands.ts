@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { commandHandler, type Handled } from '../../domain/command-handler.ts';
+import type { Handled } from '../../domain/command-handler.ts';
 import type { Actor, EventLog, StreamSlice } from '../../domain/event-log.ts';
 import type { Attributes } from '../../domain/image/attributes.ts';
-import type { CallerCommand, ImageCommand, PipelineCommand } from '../../domain/image/commands.ts';
-import type { ImageEvent } from '../../domain/image/events.ts';
-import { image, ruleOf } from '../../domain/image/image.ts';
+import type { CallerCommand, PipelineCommand } from '../../domain/image/commands.ts';
+import { ruleOf } from '../../domain/image/image.ts';
 import type { Image } from '../../domain/image/state.ts';
-import { schemaVersions } from '../../domain/image/upcast.ts';
 import { Refused } from '../../domain/refused.ts';
-import { eventId } from '../../infra/event-id.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
 import type { ImageRecord } from '../../projections/images/record.ts';
+import { handleImage } from '../handle-image.ts';
 import type { Call, Trace } from './call.ts';
 import { HttpError } from './http-error.ts';
 
@@ -49,13 +47,7 @@ export function imageCommands({
   visible: Visible;
   personal: PersonalRecords;
 }): Commands {
-  const handlerOver = (source: Pick<EventLog, 'readStream' | 'append'>) =>
-    commandHandler<Image, ImageCommand, ImageEvent>(image, {
-      log: source,
-      eventId,
-      schemaVersions,
-    });
-  const handle = handlerOver(log);
+  const handle = handleImage(log);
 
   const traced = ({ requestId, globalRequestId, correlationId }: Trace) => ({
     requestId,
@@ -98,7 +90,7 @@ export function imageCommands({
   return {
     async create(call, given, attributes) {
       const imageId = given ?? randomUUID();
-      const handler = given === undefined ? handlerOver(knownToBeEmpty(log)) : handle;
+      const handler = given === undefined ? handleImage(knownToBeEmpty(log)) : handle;
       const command = { type: 'CreateImage', caller: call.caller, attributes } as const;
       return shown(imageId, await append(call, imageId, command, handler));
     },

@@ -5,10 +5,10 @@ import type { Image } from '../../domain/image/state.ts';
 import { Refused } from '../../domain/refused.ts';
 import type { IngestJob } from '../../infra/jobs/job-queue.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
+import type { HandleImage } from '../handle-image.ts';
 import { type Claim, type ConcludePorts, concluder } from './conclude.ts';
 import { originOf, streamOf, systemCommand } from './context.ts';
 import { judgeOf } from './garbage.ts';
-import type { HandleImage } from './handle.ts';
 import type { HeadStarts } from './head-start.ts';
 import type { IngestOutcome, WorkerMetrics } from './metrics.ts';
 

@@ -6,9 +6,9 @@ import type { Staging } from '../../domain/staging.ts';
 import type { Store } from '../../domain/store.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Images } from '../../projections/images/images.ts';
+import type { HandleImage } from '../handle-image.ts';
 import { originOf, streamOf, systemCommand } from './context.ts';
 import { type Judge, judgeOf } from './garbage.ts';
-import type { HandleImage } from './handle.ts';
 import type { WorkerMetrics } from './metrics.ts';
 
 /**

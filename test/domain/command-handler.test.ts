@@ -89,6 +89,7 @@ const handlerOver = (log: Pick<ReturnType<typeof scripted>, 'readStream' | 'appe
     log,
     eventId: (command, type, index) => `${command}/${type}/${index}`,
     schemaVersions: { Counted: 3 },
+    pause: async () => {},
   });
 
 const handle = (log: ReturnType<typeof scripted>, by: number, deadline = never) =>

@@ -1,16 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { commandHandler } from '../../domain/command-handler.ts';
+import { handleImage } from '../../apps/handle-image.ts';
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
 import type { IngestResult, PipelineCommand } from '../../domain/image/commands.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
-import { image } from '../../domain/image/image.ts';
 import type { Staging } from '../../domain/staging.ts';
 import { type Store, storeKey } from '../../domain/store.ts';
-import { eventId } from '../../infra/event-id.ts';
 
 /** Speaks to the log as a worker does, one step at a time. */
 export function pipeline(log: EventLog, owner = 'worker-test') {
-  const handle = commandHandler(image, { log, eventId, schemaVersions: {} });
+  const handle = handleImage(log);
   return (imageId: string, command: PipelineCommand) =>
     handle(
       `image-${imageId}`,

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { handleImage } from '../../apps/worker/handle.ts';
+import { handleImage } from '../../apps/handle-image.ts';
 import type { WorkerMetrics } from '../../apps/worker/metrics.ts';
 import { runWorker, type WorkerPorts } from '../../apps/worker/worker.ts';
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';

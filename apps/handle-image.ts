@@ -1,0 +1,26 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type CommandContext, commandHandler, type Handled } from '../domain/command-handler.ts';
+import type { EventLog } from '../domain/event-log.ts';
+import type { ImageCommand } from '../domain/image/commands.ts';
+import { image } from '../domain/image/image.ts';
+import type { Image } from '../domain/image/state.ts';
+import { schemaVersions } from '../domain/image/upcast.ts';
+import { eventId } from '../infra/event-id.ts';
+
+/** Decides a command on an image and appends what follows. Rejects with `Refused`, or with the log's errors. */
+export type HandleImage = (
+  streamId: string,
+  command: ImageCommand,
+  context: CommandContext,
+  deadline: AbortSignal,
+) => Promise<Handled<Image>>;
+
+const shortestPauseMs = 2;
+const longestPauseMs = 20;
+
+/** Rivals that lost a race to one another must not meet again. */
+const pause = (): Promise<void> =>
+  delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs));
+
+export const handleImage = (log: Pick<EventLog, 'readStream' | 'append'>): HandleImage =>
+  commandHandler(image, { log, eventId, schemaVersions, pause });
