@@ -28,7 +28,7 @@ const usual = {
 /** Those that differ from the usual; the long ones first, since suites start in this order. */
 const differing: Readonly<Record<string, Needs>> = {
   faults: { budgetSeconds: 1200 },
-  'end-to-end': { budgetSeconds: 600, concurrency: 2 },
+  'end-to-end': { budgetSeconds: 900, concurrency: 2 },
   bench: { budgetSeconds: 300 },
   inspection: { budgetSeconds: 300, postgres: false },
   domain: { budgetSeconds: 120, packages: [], postgres: false },
