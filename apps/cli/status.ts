@@ -80,7 +80,7 @@ async function processesOf(pool: Pool): Promise<Status['processes']> {
   const { rows } = await pool.query<{ owner: string; part: string; seconds: number }>(`
     select owner, part, extract(epoch from now() - beaten_at)::float8 as seconds
     from heartbeats
-    where beaten_at > now() - interval '1 minute'
+    where beat >= 0 and beaten_at > now() - interval '1 minute'
     order by part, owner`);
   return rows.map(({ owner, part, seconds }) => ({ owner, part, secondsSinceBeat: seconds }));
 }

@@ -12,8 +12,8 @@ export interface ChildOptions {
   environment(): Readonly<Record<string, string>>;
   /** At each start and end of the process, with its id while it lives. */
   onPid(pid: number | undefined): void;
-  /** A process that called itself `owner` when it was ready has ended. */
-  onEnd(owner: string): void;
+  /** A process that called itself `owner` when it was ready has died. */
+  onDeath(owner: string): void;
 }
 
 export interface Child {
@@ -55,7 +55,7 @@ export function keepRunning(options: ChildOptions): Child {
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
     current = undefined;
     options.onPid(undefined);
-    if (owner !== undefined) options.onEnd(owner);
+    if (owner !== undefined && !stopping) options.onDeath(owner);
     first.reject(new Error(`the ${name} ended while starting (${signal ?? `exit code ${code}`})`));
     if (!stopping) log.warn({ code, signal }, `the ${name} ended; it is started again`);
   };

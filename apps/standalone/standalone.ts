@@ -88,7 +88,7 @@ async function runTree(config: Config, environment: Environment): Promise<void> 
         log,
         environment: () => ({ ...inherited(environment), ...environmentOf({ ...told, port }) }),
         onPid: (pid) => running.setPart(name, pid),
-        onEnd: (owner) => {
+        onDeath: (owner) => {
           certifyDeath(beats, owner).catch((error) =>
             log.warn({ err: error, owner }, 'its lease has to run out'),
           );
