@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type CommandContext, commandHandler, type Handled } from '../domain/command-handler.ts';
 import type { EventLog } from '../domain/event-log.ts';
 import type { ImageCommand } from '../domain/image/commands.ts';
-import { image } from '../domain/image/image.ts';
+import { type ImageDecider, image } from '../domain/image/image.ts';
 import type { Image } from '../domain/image/state.ts';
 import { schemaVersions } from '../domain/image/upcast.ts';
 import { eventId } from '../infra/event-id.ts';
@@ -22,5 +22,8 @@ const longestPauseMs = 20;
 const pause = (): Promise<void> =>
   delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs));
 
-export const handleImage = (log: Pick<EventLog, 'readStream' | 'append'>): HandleImage =>
-  commandHandler(image, { log, eventId, schemaVersions, pause });
+/** The pipeline asks no rules, so it may go without a decider of the operator's. */
+export const handleImage = (
+  log: Pick<EventLog, 'readStream' | 'append'>,
+  decider: ImageDecider = image,
+): HandleImage => commandHandler(decider, { log, eventId, schemaVersions, pause });

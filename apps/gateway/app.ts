@@ -2,6 +2,9 @@ import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import Koa from 'koa';
 import type { EventLog } from '../../domain/event-log.ts';
+import type { Access } from '../../domain/image/access.ts';
+import { defaultLimits } from '../../domain/image/attributes.ts';
+import { imageDecider } from '../../domain/image/image.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Metrics, Snapshot } from '../../infra/telemetry/metrics.ts';
@@ -32,6 +35,7 @@ export interface AppPorts {
   readonly visible: Visible;
   readonly personal: PersonalRecords;
   readonly identity: Identity;
+  readonly access: Access;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Of the processes that have no page of their own: workers and projectors. */
@@ -56,8 +60,11 @@ export interface App {
 
 /** The API as one Koa application; each of its layers is a line here. */
 export function app(ports: AppPorts): App {
-  const { images, importMethods, log, logger, metrics } = ports;
-  const commands = imageCommands(ports);
+  const { access, images, importMethods, log, logger, metrics } = ports;
+  const commands = imageCommands({
+    ...ports,
+    decider: imageDecider(defaultLimits, access),
+  });
   const baseUrl = baseUrlFrom(ports.publicEndpoint);
   const countBytes = metrics.counter('image_bytes_total', 'Bytes of images by direction', [
     'direction',
@@ -76,10 +83,11 @@ export function app(ports: AppPorts): App {
     Number((await log.head()) - (await images.checkpoint())),
   );
   const router = newRouter();
-  imageRoutes(router, { commands, images, importMethods, baseUrl });
+  imageRoutes(router, { commands, images, access, importMethods, baseUrl });
   imageDataRoutes(router, {
     uploads: uploading,
     images,
+    access,
     stores: ports.stores,
     logger,
     countBytes: (bytes) => countBytes({ direction: 'out' }, bytes),

@@ -3,7 +3,7 @@ import type { Handled } from '../../domain/command-handler.ts';
 import type { Actor, EventLog, StreamSlice } from '../../domain/event-log.ts';
 import type { Attributes } from '../../domain/image/attributes.ts';
 import type { CallerCommand, PipelineCommand } from '../../domain/image/commands.ts';
-import { ruleOf } from '../../domain/image/image.ts';
+import { type ImageDecider, ruleOf } from '../../domain/image/image.ts';
 import type { Image } from '../../domain/image/state.ts';
 import { Refused } from '../../domain/refused.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
@@ -41,13 +41,15 @@ export function imageCommands({
   images,
   visible,
   personal,
+  decider,
 }: {
   log: Pick<EventLog, 'readStream' | 'append'>;
   images: Pick<Images, 'show'>;
   visible: Visible;
   personal: PersonalRecords;
+  decider: ImageDecider;
 }): Commands {
-  const handle = handleImage(log);
+  const handle = handleImage(log, decider);
 
   const traced = ({ requestId, globalRequestId, correlationId }: Trace) => ({
     requestId,
@@ -90,7 +92,7 @@ export function imageCommands({
   return {
     async create(call, given, attributes) {
       const imageId = given ?? randomUUID();
-      const handler = given === undefined ? handleImage(knownToBeEmpty(log)) : handle;
+      const handler = given === undefined ? handleImage(knownToBeEmpty(log), decider) : handle;
       const command = { type: 'CreateImage', caller: call.caller, attributes } as const;
       return shown(imageId, await append(call, imageId, command, handler));
     },

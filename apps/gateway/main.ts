@@ -1,4 +1,6 @@
+import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
+import { parsePolicy } from '../../domain/policy/policy.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { identityNone } from '../../infra/identity/none/identity.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
@@ -52,6 +54,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     visible: shown,
     personal: personalRecords(besideLog),
     identity: identityNone(config['default-caller']),
+    access: access(parsePolicy(null)),
     logger,
     metrics: processMetrics('gateway'),
     metricsOfOthers: () => metricsOfParts(leases, ['worker', 'projector'], 10 * leaseMs),

@@ -1,78 +1,93 @@
+import {
+  callerAttributes,
+  imageAttributes,
+  isProjectScoped,
+  ownAttributes,
+  type PolicyCaller,
+} from '../policy/attributes.ts';
+import type { Action } from '../policy/defaults.ts';
+import type { Policy } from '../policy/policy.ts';
 import { Refused } from '../refused.ts';
-import type { Visibility } from './attributes.ts';
+import type { Attributes } from './attributes.ts';
+import { isSharedWith, isVisibleTo, type Seen } from './visibility.ts';
 
 /** Who asks, as the identity adapter found out. Role names are lower case, implied roles included. */
-export interface Caller {
+export interface Caller extends PolicyCaller {
   readonly userId: string;
-  readonly projectId: string | null;
-  readonly roles: readonly string[];
 }
 
-/** Names of Glance's default policy (reference, section 5.3). */
-export type Rule =
-  | 'add_image'
-  | 'get_images'
-  | 'get_image'
-  | 'modify_image'
-  | 'delete_image'
-  | 'publicize_image'
-  | 'communitize_image'
-  | 'upload_image'
-  | 'download_image'
-  | 'deactivate'
-  | 'reactivate';
+/** A name of Glance's policy (reference, section 5.3). */
+export type Rule = Action;
 
-/** What the rules look at. */
-export interface Target {
-  readonly owner: string | null;
-  readonly visibility: Visibility;
-}
-
-export const isAdmin = (caller: Caller): boolean => caller.roles.includes('admin');
-
-const owns = (target: Target, caller: Caller): boolean =>
-  target.owner !== null && target.owner === caller.projectId;
-
-/** Whether the image exists at all for this caller (reference, section 5.1). */
-export const canSee = (target: Target, caller: Caller): boolean =>
-  isAdmin(caller) ||
-  target.owner === null ||
-  target.visibility === 'public' ||
-  target.visibility === 'community' ||
-  owns(target, caller);
-
-/** Glance's default policy, rule by rule. An administrator passes every one. */
-export function allows(rule: Rule, target: Target, caller: Caller): boolean {
-  if (isAdmin(caller)) return true;
-  const reader = caller.roles.includes('reader');
-  const member = caller.roles.includes('member');
-  switch (rule) {
-    case 'get_images':
-      return reader;
-    case 'get_image':
-      return reader && canSee(target, caller);
-    case 'download_image':
-      return member && canSee(target, caller);
-    case 'publicize_image':
-      return false;
-    case 'add_image':
-    case 'modify_image':
-    case 'delete_image':
-    case 'communitize_image':
-    case 'upload_image':
-    case 'deactivate':
-    case 'reactivate':
-      return member && owns(target, caller);
-  }
-}
+/** What rules may look at. */
+export type Target = Seen & Partial<Attributes> & { readonly id?: string };
 
 /**
- * Throws `image-unknown` when the caller cannot see the image, `not-allowed` when it can but the rule says no
- * (reference, section 5.3, "Evaluation order").
+ * Who may do what: the operator's policy behind two walls that no policy moves. An image that the caller cannot see is
+ * not there, and only tokens of a project are served (reference, sections 1.4 and 5).
  */
-export function authorize(rule: Rule, target: Target, caller: Caller): void {
-  if (!canSee(target, caller)) throw new Refused('image-unknown', 'No image found');
-  if (allows(rule, target, caller)) return;
-  if (!allows('get_image', target, caller)) throw new Refused('image-unknown', 'No image found');
-  throw new Refused('not-allowed', `You are not authorized to complete ${rule} action.`);
+export interface Access {
+  isAdmin(caller: Caller): boolean;
+  /** Whether the image exists at all for this caller. */
+  canSee(target: Target, caller: Caller): boolean;
+  /** Of an image that is there. */
+  allows(rule: Rule, target: Target, caller: Caller): boolean;
+  /** Of an image that is about to be made, for whatever owner was asked for. */
+  allowsNew(attributes: Attributes, caller: Caller): boolean;
+  /** Of a call that is about no image: the target is the caller's own project. */
+  allowsOwn(rule: Rule, caller: Caller): boolean;
+  /** Throws `not-allowed` for a token of a system or a domain. Comes before the image is looked for. */
+  requireProjectScope(caller: Caller): void;
+  /**
+   * Throws `image-unknown` when the caller cannot see the image, `not-allowed` when it can but the rule says no
+   * (reference, section 5.3, "Evaluation order").
+   */
+  authorize(rule: Rule, target: Target, caller: Caller): void;
 }
+
+export function access(policy: Policy): Access {
+  const isAdmin = (caller: Caller): boolean => policy.isAdmin(callerAttributes(caller));
+
+  const canSee = (target: Target, caller: Caller): boolean =>
+    isVisibleTo(target, { projectId: caller.projectId, isAdmin: false }) || isAdmin(caller);
+
+  const allows = (rule: Rule, target: Target, caller: Caller): boolean =>
+    isProjectScoped(caller) &&
+    canSee(target, caller) &&
+    policy.allows(rule, targetAttributes(target, caller), callerAttributes(caller));
+
+  const requireProjectScope = (caller: Caller): void => {
+    if (!isProjectScoped(caller))
+      throw new Refused('not-allowed', 'This call needs a token that is scoped to a project.');
+  };
+
+  return {
+    isAdmin,
+    canSee,
+    allows,
+    allowsNew: (attributes, caller) =>
+      isProjectScoped(caller) &&
+      policy.allows('add_image', targetAttributes(attributes, caller), callerAttributes(caller)),
+    allowsOwn: (rule, caller) =>
+      isProjectScoped(caller) &&
+      policy.allows(rule, ownAttributes(caller), callerAttributes(caller)),
+    requireProjectScope,
+    authorize(rule, target, caller) {
+      requireProjectScope(caller);
+      if (allows(rule, target, caller)) return;
+      if (!allows('get_image', target, caller))
+        throw new Refused('image-unknown', 'No image found');
+      throw new Refused('not-allowed', `You are not authorized to complete ${rule} action.`);
+    },
+  };
+}
+
+const targetAttributes = ({ id, ...target }: Target, { projectId }: Caller) =>
+  imageAttributes(
+    {
+      ...target,
+      ...(id === undefined ? {} : { imageId: id }),
+      callerIsMember: isSharedWith(target, projectId),
+    },
+    { projectId },
+  );

@@ -1,5 +1,5 @@
 import { Refused } from '../refused.ts';
-import { allows, authorize, type Caller, isAdmin } from './access.ts';
+import type { Access, Caller } from './access.ts';
 import type { Attributes, ImageLimits, Visibility } from './attributes.ts';
 import type { CallerCommand, PatchOperation } from './commands.ts';
 import type { Change, ImageEvent, PropertyChange } from './events.ts';
@@ -7,20 +7,27 @@ import type { Image } from './state.ts';
 
 type Existing = Exclude<Image, { status: 'absent' | 'deleted' }>;
 
+/** What decisions rest on beside the image itself. */
+export interface Grounds {
+  readonly limits: ImageLimits;
+  readonly access: Access;
+}
+
 /** What `CreateImage` leads to. An id is spent for ever, so a deleted image's id exists too. */
 export function decideCreation(
   { caller, attributes }: CallerCommand & { type: 'CreateImage' },
   state: Image,
-  limits: ImageLimits,
+  { limits, access }: Grounds,
 ): readonly ImageEvent[] {
-  if (!allows('add_image', attributes, caller))
+  access.requireProjectScope(caller);
+  if (!access.allowsNew(attributes, caller))
     throw new Refused(
       'not-allowed',
       attributes.owner === caller.projectId
         ? 'You are not authorized to complete add_image action.'
         : 'You are not permitted to create images owned by another project.',
     );
-  guardVisibility(attributes.visibility, attributes, caller);
+  guardVisibility(attributes.visibility, attributes, caller, access);
   guardLimits(attributes, limits, attributes);
   if (state.status !== 'absent')
     throw new Refused('image-exists', 'An image with the same id already exists');
@@ -31,10 +38,10 @@ export function decideCreation(
 export function decideUpdate(
   { caller, operations }: { caller: Caller; operations: readonly PatchOperation[] },
   state: Existing,
-  limits: ImageLimits,
+  { limits, access }: Grounds,
 ): readonly ImageEvent[] {
   const draft = operations.reduce((before, operation) => {
-    guardOperation(operation, before, state, caller);
+    guardOperation(operation, before, state, caller, access);
     return applied(operation, before);
   }, attributesOf(state));
   guardLimits(draft, limits, state);
@@ -60,9 +67,10 @@ function guardOperation(
   draft: Attributes,
   state: Existing,
   caller: Caller,
+  access: Access,
 ): void {
   if (operation.kind === 'set') {
-    guardField(operation, draft, state, caller);
+    guardField(operation, draft, state, caller, access);
     return;
   }
   const present = Object.hasOwn(draft.properties, operation.property);
@@ -78,9 +86,10 @@ function guardField(
   draft: Attributes,
   state: Existing,
   caller: Caller,
+  access: Access,
 ): void {
-  if (field === 'visibility') guardVisibility(value as Visibility, draft, caller);
-  else if (field === 'owner' && !isAdmin(caller))
+  if (field === 'visibility') guardVisibility(value as Visibility, draft, caller, access);
+  else if (field === 'owner' && !access.isAdmin(caller))
     throw new Refused('not-allowed', "You are not permitted to modify 'owner' on this image.");
   else if ((field === 'diskFormat' || field === 'containerFormat') && state.status !== 'queued') {
     const name = field === 'diskFormat' ? 'disk_format' : 'container_format';
@@ -88,9 +97,14 @@ function guardField(
   }
 }
 
-function guardVisibility(visibility: Visibility, target: Attributes, caller: Caller): void {
-  if (visibility === 'public') authorize('publicize_image', target, caller);
-  if (visibility === 'community') authorize('communitize_image', target, caller);
+function guardVisibility(
+  visibility: Visibility,
+  target: Attributes,
+  caller: Caller,
+  access: Access,
+): void {
+  if (visibility === 'public') access.authorize('publicize_image', target, caller);
+  if (visibility === 'community') access.authorize('communitize_image', target, caller);
 }
 
 function applied(operation: PatchOperation, draft: Attributes): Attributes {

@@ -1,8 +1,9 @@
 import type { Decider } from '../decider.ts';
+import { parsePolicy } from '../policy/policy.ts';
 import { Refused } from '../refused.ts';
-import { authorize, type Rule } from './access.ts';
+import { type Access, access, type Rule } from './access.ts';
 import { defaultLimits, type ImageLimits } from './attributes.ts';
-import { decideCreation, decideUpdate } from './change.ts';
+import { decideCreation, decideUpdate, type Grounds } from './change.ts';
 import type { CallerCommand, ImageCommand, PipelineCommand } from './commands.ts';
 import type { ImageEvent } from './events.ts';
 import { absent, evolve, type Image, maxDeadClaims, type Upload } from './state.ts';
@@ -23,6 +24,8 @@ export const ruleOf = {
   BeginUpload: 'upload_image',
 } as const satisfies Record<CallerCommand['type'], Rule>;
 
+export type ImageDecider = Decider<Image, ImageCommand, ImageEvent>;
+
 /**
  * The image state machine (reference, section 4) and the fences of the ingest pipeline:
  *
@@ -33,13 +36,13 @@ export const ruleOf = {
  * Within `saving`, an upload is received (until `UploadStaged`), then waits, then is claimed with epoch 1, 2 …; only
  * the newest claim's results count, and whoever claims names the epoch that it saw.
  */
-export const imageDecider = (limits: ImageLimits): Decider<Image, ImageCommand, ImageEvent> => ({
+export const imageDecider = (limits: ImageLimits, access: Access): ImageDecider => ({
   initial: absent,
   evolve,
   decide(command, state) {
     switch (command.type) {
       case 'CreateImage':
-        return decideCreation(command, state, limits);
+        return decideCreation(command, state, { limits, access });
       case 'CompleteUpload':
       case 'AbortUpload':
       case 'ClaimIngest':
@@ -49,25 +52,26 @@ export const imageDecider = (limits: ImageLimits): Decider<Image, ImageCommand, 
       case 'RecordDataRemoved':
         return decideForPipeline(command, state);
       default: {
+        access.requireProjectScope(command.caller);
         if (state.status === 'absent' || state.status === 'deleted') throw unknown();
-        authorize(ruleOf[command.type], state, command.caller);
-        return decideForCaller(command, state, limits);
+        access.authorize(ruleOf[command.type], state, command.caller);
+        return decideForCaller(command, state, { limits, access });
       }
     }
   },
 });
 
-/** The image decider with Glance's own limits. */
-export const image = imageDecider(defaultLimits);
+/** The image decider with Glance's own limits and policy. */
+export const image = imageDecider(defaultLimits, access(parsePolicy(null)));
 
 function decideForCaller(
   command: Exclude<CallerCommand, { type: 'CreateImage' }>,
   state: Existing,
-  limits: ImageLimits,
+  grounds: Grounds,
 ): readonly ImageEvent[] {
   switch (command.type) {
     case 'UpdateImage':
-      return decideUpdate(command, state, limits);
+      return decideUpdate(command, state, grounds);
     case 'AddTag':
       return decideUpdate(
         {
@@ -75,7 +79,7 @@ function decideForCaller(
           operations: [{ kind: 'set', field: 'tags', value: withTag(state.tags, command.tag) }],
         },
         state,
-        limits,
+        grounds,
       );
     case 'RemoveTag':
       if (!state.tags.includes(command.tag))

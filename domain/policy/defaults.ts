@@ -2,9 +2,12 @@
 const ownerMember = 'rule:context_is_admin or (role:member and project_id:%(project_id)s)';
 const ownerReader = 'rule:context_is_admin or (role:reader and project_id:%(project_id)s)';
 
-/** Who the image is for, whatever the role. An image that its caller cannot see at all never gets here. */
+/**
+ * Who the image is for, whatever the role; one without an owner is for everybody. An image that its caller cannot see
+ * at all never gets here.
+ */
 const audience =
-  "project_id:%(project_id)s or project_id:%(member_id)s or 'community':%(visibility)s" +
+  "None:%(owner)s or project_id:%(project_id)s or project_id:%(member_id)s or 'community':%(visibility)s" +
   " or 'public':%(visibility)s or 'shared':%(visibility)s";
 
 const ownerOrMemberProject =

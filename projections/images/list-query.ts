@@ -1,5 +1,5 @@
-import type { Caller } from '../../domain/image/access.ts';
 import type { Visibility } from '../../domain/image/attributes.ts';
+import type { Viewer } from '../../domain/image/visibility.ts';
 
 export type SortKey =
   | 'name'
@@ -42,7 +42,7 @@ export type Filter =
   | { readonly kind: 'property'; readonly name: string; readonly value: string };
 
 export interface ListQuery {
-  readonly caller: Caller;
+  readonly viewer: Viewer;
   readonly filters: readonly Filter[];
   /** Undefined: the default listing of section 5.2. */
   readonly visibility: Visibility | 'all' | undefined;

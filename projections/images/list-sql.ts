@@ -1,4 +1,3 @@
-import { isAdmin } from '../../domain/image/access.ts';
 import { visibilities } from '../../domain/image/attributes.ts';
 import type { Direction, Filter, ListQuery, SortKey } from './list-query.ts';
 import { ofAllTenants } from './projection.ts';
@@ -90,11 +89,11 @@ const isKey = (filter: object): boolean =>
   'field' in filter && (filter.field === 'name' || filter.field === 'id');
 
 /** Disjoint conditions that together are what the caller's listing holds (reference, section 5.2); an index has each. */
-function visibleKinds({ caller, visibility }: ListQuery, add: Add): readonly string[] {
+function visibleKinds({ viewer, visibility }: ListQuery, add: Add): readonly string[] {
   const asked = visibility === undefined || visibility === 'all' ? visibilities : [visibility];
-  const { projectId } = caller;
+  const { projectId, isAdmin } = viewer;
   return asked.flatMap((kind) => {
-    const everybodys = isAdmin(caller) || kind === 'public' || kind === 'community';
+    const everybodys = isAdmin || kind === 'public' || kind === 'community';
     // Community images of others are listed only for who asks for them.
     if (everybodys && !(kind === 'community' && visibility === undefined))
       return [`${ofAllTenants} and visibility = '${kind}'`];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Pool, QueryArrayResult } from 'pg';
-import { canSee } from '../../domain/image/access.ts';
+import { isVisibleTo } from '../../domain/image/visibility.ts';
 import { type Images, MarkerInvisible, MarkerUnknown } from './images.ts';
 import type { Filter, ListQuery } from './list-query.ts';
 import { listStatement } from './list-sql.ts';
@@ -44,11 +44,11 @@ export function imageQueries(pool: Pool): Images {
     return row === undefined ? undefined : recordFrom(row);
   };
 
-  const markerOf = async ({ marker, caller }: ListQuery): Promise<ImageRecord | undefined> => {
+  const markerOf = async ({ marker, viewer }: ListQuery): Promise<ImageRecord | undefined> => {
     if (marker === undefined) return undefined;
     const image = await show(marker);
     if (image === undefined) throw new MarkerUnknown(marker);
-    if (!canSee(image, caller)) throw new MarkerInvisible(marker);
+    if (!isVisibleTo(image, viewer)) throw new MarkerInvisible(marker);
     return image;
   };
 

@@ -1,9 +1,13 @@
-import type { Caller } from '../../domain/image/access.ts';
+import { access, type Caller } from '../../domain/image/access.ts';
 import type { Attributes } from '../../domain/image/attributes.ts';
 import type { CallerCommand, IngestResult } from '../../domain/image/commands.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { image } from '../../domain/image/image.ts';
 import type { Image } from '../../domain/image/state.ts';
+import { parsePolicy } from '../../domain/policy/policy.ts';
+
+/** Glance's own policy. */
+export const defaultAccess = access(parsePolicy(null));
 
 const caller = (projectId: string, ...roles: readonly string[]): Caller => ({
   userId: `${roles[0]} of ${projectId}`,

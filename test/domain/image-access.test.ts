@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { allows, type Caller, canSee, type Rule } from '../../domain/image/access.ts';
-import { type Attributes, visibilities } from '../../domain/image/attributes.ts';
-import { image, ruleOf } from '../../domain/image/image.ts';
+import { access, type Caller, type Rule } from '../../domain/image/access.ts';
+import { type Attributes, defaultLimits, visibilities } from '../../domain/image/attributes.ts';
+import { image, imageDecider, ruleOf } from '../../domain/image/image.ts';
+import { parsePolicy } from '../../domain/policy/policy.ts';
 import { specOf } from '../support/spec.ts';
 import {
   admin,
   asks,
   attributes,
+  created,
   createdAs,
+  defaultAccess,
   histories,
   member,
   reader,
@@ -16,6 +19,8 @@ import {
   strangeReader,
   stranger,
 } from './fixtures.ts';
+
+const { allows, canSee } = defaultAccess;
 
 const callers = { admin, member, reader, roleless, stranger, strangeReader } as const;
 type Who = keyof typeof callers;
@@ -32,8 +37,7 @@ const openAndClosed = (inOpen: readonly Who[], inClosed: readonly Who[]) => ({
 });
 const whateverVisibility = (who: readonly Who[]) => openAndClosed(who, who);
 
-const rules: Record<Rule, Record<string, readonly Who[]>> = {
-  add_image: whateverVisibility(owners),
+const rules = {
   modify_image: whateverVisibility(owners),
   delete_image: whateverVisibility(owners),
   communitize_image: whateverVisibility(owners),
@@ -41,15 +45,14 @@ const rules: Record<Rule, Record<string, readonly Who[]>> = {
   deactivate: whateverVisibility(owners),
   reactivate: whateverVisibility(owners),
   publicize_image: whateverVisibility(['admin']),
-  get_images: whateverVisibility(['admin', 'member', 'reader', 'stranger', 'strangeReader']),
   get_image: openAndClosed(
     ['admin', 'member', 'reader', 'stranger', 'strangeReader'],
     ['admin', 'member', 'reader'],
   ),
   download_image: openAndClosed(['admin', 'member', 'stranger'], ['admin', 'member']),
-};
+} satisfies Partial<Record<Rule, Record<string, readonly Who[]>>>;
 
-for (const [rule, passes] of Object.entries(rules) as [Rule, (typeof rules)[Rule]][])
+for (const [rule, passes] of Object.entries(rules) as [Rule, Record<string, readonly Who[]>][])
   for (const visibility of visibilities)
     test(`${rule} of a ${visibility} image is for ${passes[visibility]?.join(', ')}`, () => {
       const target = { owner: 'owners', visibility };
@@ -72,6 +75,83 @@ test("an image without an owner is everybody's to see and administrators' to cha
   for (const caller of [...Object.values(callers), homeless]) {
     assert.equal(canSee(target, caller), true);
     assert.equal(allows('modify_image', target, caller), caller === admin);
+  }
+});
+
+test('a project that the image is shared with sees it while it is shared', () => {
+  const members = [{ projectId: 'strangers' }];
+  const seen = visibilities.filter((visibility) =>
+    canSee({ owner: 'owners', visibility, members }, stranger),
+  );
+  assert.deepEqual(seen, ['public', 'community', 'shared']);
+  const shared = { owner: 'owners', visibility: 'shared', members } as const;
+  assert.ok(allows('get_image', shared, stranger));
+  assert.ok(!allows('get_image', shared, { ...stranger, projectId: null }));
+});
+
+describe("an operator's policy", () => {
+  const strict = access(
+    parsePolicy({
+      context_is_admin: 'role:boss',
+      get_image: 'role:reader',
+      modify_image: "rule:context_is_admin or 'gold':%(tier)s",
+      add_image: 'role:builder',
+    }),
+  );
+  const given = specOf(imageDecider(defaultLimits, strict));
+  const boss = { ...stranger, roles: ['boss', 'reader'] };
+  const rename = (caller: Caller) => asks(caller).UpdateImage;
+
+  test('says who is an administrator', () => {
+    const privately = createdAs({ visibility: 'private' });
+    given(privately).when(rename(admin)).refused('image-unknown');
+    given(privately)
+      .when(rename(boss))
+      .records({
+        type: 'ImageUpdated',
+        data: { changes: [{ field: 'name', from: 'cirros', to: 'renamed' }], properties: [] },
+      });
+  });
+
+  test('does not show an image to who cannot see it, however lax', () => {
+    assert.ok(!strict.allows('get_image', { owner: 'owners', visibility: 'shared' }, stranger));
+    given(createdAs({ properties: { tier: 'gold' } }))
+      .when(rename(stranger))
+      .refused('image-unknown');
+  });
+
+  test('may look at properties', () => {
+    given(created)
+      .when(rename(member))
+      .refused('not-allowed', /modify_image/);
+    given(createdAs({ properties: { tier: 'gold' }, visibility: 'public' }))
+      .when(asks(stranger).AddTag)
+      .records({ type: 'TagAdded', data: { tag: 'new' } });
+  });
+
+  test('decides alone who may make an image for whom', () => {
+    const builder = { ...stranger, roles: ['builder'] };
+    given()
+      .when({ type: 'CreateImage', caller: builder, attributes })
+      .records({ type: 'ImageCreated', data: attributes });
+    given()
+      .when({ type: 'CreateImage', caller: member, attributes })
+      .refused('not-allowed', /add_image/);
+  });
+});
+
+test('a token of a system or a domain is refused before the image is looked for', () => {
+  for (const scope of [{ systemScope: 'all' }, { domainId: 'default' }]) {
+    const caller = { ...admin, projectId: null, ...scope };
+    for (const command of commandsOf(caller))
+      for (const history of [histories.absent, histories.active])
+        specOf(image)(...history)
+          .when(command)
+          .refused('not-allowed', /scoped to a project/);
+    specOf(image)()
+      .when({ type: 'CreateImage', caller, attributes })
+      .refused('not-allowed', /scoped to a project/);
+    assert.ok(!defaultAccess.allowsOwn('get_images', caller));
   }
 });
 

@@ -3,7 +3,16 @@ import type { ImageCommand, PatchOperation } from '../../domain/image/commands.t
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { image, imageDecider } from '../../domain/image/image.ts';
 import { specOf } from '../support/spec.ts';
-import { activated, admin, attributes, created, createdAs, histories, member } from './fixtures.ts';
+import {
+  activated,
+  admin,
+  attributes,
+  created,
+  createdAs,
+  defaultAccess,
+  histories,
+  member,
+} from './fixtures.ts';
 
 const given = specOf(image);
 const patch = (...operations: readonly PatchOperation[]): ImageCommand => ({
@@ -211,7 +220,7 @@ describe('a field', () => {
 });
 
 describe('the limits', () => {
-  const limited = specOf(imageDecider({ properties: 2, tags: 2 }));
+  const limited = specOf(imageDecider({ properties: 2, tags: 2 }, defaultAccess));
   const full = createdAs({ properties: { a: '1', b: '2' }, tags: ['a', 'b'] });
   const over = createdAs({ properties: { a: '1', b: '2', c: '3' }, tags: ['a', 'b', 'c'] });
   const creation = (given: Partial<typeof attributes>): ImageCommand => ({
@@ -279,7 +288,7 @@ describe('the limits', () => {
 
   test('below zero do not limit', () => {
     const tags = Array.from({ length: 300 }, (_, index) => `tag-${index}`);
-    specOf(imageDecider({ properties: -1, tags: -1 }))()
+    specOf(imageDecider({ properties: -1, tags: -1 }, defaultAccess))()
       .when(creation({ tags }))
       .records(createdAs({ tags }));
   });

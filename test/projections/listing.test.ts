@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { RecordedEvent } from '../../domain/event-log.ts';
-import type { Caller } from '../../domain/image/access.ts';
 import { type Attributes, visibilities } from '../../domain/image/attributes.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
+import type { Viewer } from '../../domain/image/visibility.ts';
 import { type Images, MarkerInvisible, MarkerUnknown } from '../../projections/images/images.ts';
 import type { Filter, ListQuery, SortKey } from '../../projections/images/list-query.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
@@ -14,16 +14,12 @@ import { random } from './history.ts';
 import { logOf, migrations, rebuildFrom } from './read-model.ts';
 import { newEvent, plain, uuid } from './recorded.ts';
 
-const admin: Caller = {
-  userId: 'root',
-  projectId: 'project-a',
-  roles: ['admin', 'member', 'reader'],
-};
-const member: Caller = { userId: 'user', projectId: 'project-a', roles: ['member', 'reader'] };
-const nobody: Caller = { userId: 'user', projectId: null, roles: ['reader'] };
+const admin: Viewer = { projectId: 'project-a', isAdmin: true };
+const member: Viewer = { projectId: 'project-a', isAdmin: false };
+const nobody: Viewer = { projectId: null, isAdmin: false };
 
 const everything: ListQuery = {
-  caller: admin,
+  viewer: admin,
   filters: [],
   visibility: 'all',
   hidden: false,
@@ -198,9 +194,9 @@ describe('paging by marker', () => {
   });
 
   test('visits each image that a caller sees once, whatever the listing', async () => {
-    for (const caller of [admin, member, nobody])
+    for (const viewer of [admin, member, nobody])
       for (const visibility of [undefined, 'all', ...visibilities] as const)
-        await visitsEachOnce({ ...everything, caller, visibility });
+        await visitsEachOnce({ ...everything, viewer, visibility });
   });
 });
 
@@ -231,7 +227,7 @@ describe('who sees what in a listing', () => {
     );
   const everybodys = of('public');
 
-  const expectations: readonly [string, Caller, ListQuery['visibility'], readonly string[]][] = [
+  const expectations: readonly [string, Viewer, ListQuery['visibility'], readonly string[]][] = [
     [
       'a member by default: public and its own',
       member,
@@ -271,9 +267,9 @@ describe('who sees what in a listing', () => {
       visibilities.flatMap((visibility) => of(visibility)),
     ],
   ];
-  for (const [what, caller, visibility, expected] of expectations)
+  for (const [what, viewer, visibility, expected] of expectations)
     test(what, async () => {
-      const query = { ...everything, caller, visibility };
+      const query = { ...everything, viewer, visibility };
       assert.deepEqual(names(await images.list(query)), [...expected].sort());
       const hidden = names(await images.list({ ...query, hidden: true }));
       assert.deepEqual(hidden, expected.map((name) => `hidden-${name}`).sort());
@@ -281,7 +277,7 @@ describe('who sees what in a listing', () => {
 
   test('a marker must exist, and be visible to the caller', async () => {
     const marked = (marker: string, limit = 25) =>
-      images.list({ ...everything, caller: member, marker, limit });
+      images.list({ ...everything, viewer: member, marker, limit });
     await assert.rejects(marked(uuid('nobody made this')), MarkerUnknown);
     await assert.rejects(marked('no uuid at all \0'), MarkerUnknown);
     await assert.rejects(marked(uuid('private-b')), MarkerInvisible);

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Pool } from 'pg';
-import type { Caller } from '../../domain/image/access.ts';
+import type { Viewer } from '../../domain/image/visibility.ts';
 import type { Filter, ListQuery } from '../../projections/images/list-query.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { testDatabase } from '../support/postgres.ts';
 import { live, logOf, migrations, rebuildFrom } from './read-model.ts';
 
 const images = 20_000;
-const reader: Caller = { userId: 'user', projectId: 'project-7', roles: ['reader'] };
-const admin: Caller = { userId: 'root', projectId: 'project-7', roles: ['admin'] };
+const reader: Viewer = { projectId: 'project-7', isAdmin: false };
+const admin: Viewer = { projectId: 'project-7', isAdmin: true };
 const listing: ListQuery = {
-  caller: reader,
+  viewer: reader,
   filters: [],
   visibility: undefined,
   hidden: false,
@@ -110,19 +110,19 @@ describe('each hot query uses its index', () => {
     ],
     [
       'an administrator’s listing',
-      { ...listing, caller: admin, visibility: 'all' },
+      { ...listing, viewer: admin, visibility: 'all' },
       ['image_by_kind'],
       'sorted by index',
     ],
     [
       'an administrator’s default listing',
-      { ...listing, caller: admin },
+      { ...listing, viewer: admin },
       ['image_by_kind', 'image_by_owner'],
       'sorted by index',
     ],
     [
       'hidden images',
-      { ...listing, caller: admin, visibility: 'all', hidden: true },
+      { ...listing, viewer: admin, visibility: 'all', hidden: true },
       ['image_by_hidden'],
       'sorted by index',
     ],

@@ -15,7 +15,7 @@ import { live, logOf, migrations, quiet, rebuildFrom, startProjector } from './r
 import { newEvent, plain, recorded, uuid } from './recorded.ts';
 
 const listing: ListQuery = {
-  caller: { userId: 'user', projectId: 'project-a', roles: ['reader'] },
+  viewer: { projectId: 'project-a', isAdmin: false },
   filters: [],
   visibility: undefined,
   hidden: false,

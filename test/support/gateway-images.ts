@@ -1,5 +1,5 @@
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
-import { allows, canSee } from '../../domain/image/access.ts';
+import { isVisibleTo } from '../../domain/image/visibility.ts';
 import { fold, type ImageRow, imageIdOf } from '../../projections/images/fold.ts';
 import {
   type Images,
@@ -50,23 +50,23 @@ async function everything(log: EventLog): Promise<readonly RecordedEvent[]> {
 function afterMarker(
   sorted: readonly ImageRecord[],
   all: ReadonlyMap<string, ImageRecord>,
-  { marker, caller }: ListQuery,
+  { marker, viewer }: ListQuery,
 ): number {
   if (marker === undefined) return 0;
   const record = all.get(marker);
   if (record === undefined) throw new MarkerUnknown(marker);
-  if (!allows('get_image', record, caller)) throw new MarkerInvisible(marker);
+  if (!isVisibleTo(record, viewer)) throw new MarkerInvisible(marker);
   return sorted.findIndex(({ id }) => id === marker) + 1;
 }
 
-function matches(record: ImageRecord, { caller, filters, hidden, visibility }: ListQuery): boolean {
-  const own = record.owner === caller.projectId;
+function matches(record: ImageRecord, { viewer, filters, hidden, visibility }: ListQuery): boolean {
+  const own = record.owner === viewer.projectId;
   const listed =
     visibility === undefined
       ? own || record.visibility !== 'community'
       : visibility === 'all' || record.visibility === visibility;
   return (
-    canSee(record, caller) &&
+    isVisibleTo(record, viewer) &&
     listed &&
     record.hidden === hidden &&
     filters.every((filter) => holds(filter, record))

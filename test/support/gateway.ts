@@ -5,7 +5,9 @@ import type { TestContext } from 'node:test';
 import { type AppPorts, app } from '../../apps/gateway/app.ts';
 import { logTail } from '../../apps/gateway/log-tail.ts';
 import { gatewayServer } from '../../apps/gateway/server.ts';
+import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
+import { parsePolicy } from '../../domain/policy/policy.ts';
 import type { StagedKey, Staging } from '../../domain/staging.ts';
 import type { Store } from '../../domain/store.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
@@ -85,6 +87,7 @@ export async function startGateway(
     visible: images,
     personal: { remember: async () => 'hash' },
     identity: identityNone('admin:default:admin'),
+    access: access(parsePolicy(null)),
     logger: quiet,
     metrics: processMetrics('gateway'),
     metricsOfOthers: async () => [],

@@ -1,4 +1,4 @@
-import { authorize, isAdmin } from '../../../domain/image/access.ts';
+import type { Access } from '../../../domain/image/access.ts';
 import { Refused } from '../../../domain/refused.ts';
 import { ObjectMissing, type Store } from '../../../domain/store.ts';
 import type { Logger } from '../../../infra/telemetry/logger.ts';
@@ -25,12 +25,14 @@ export function imageDataRoutes(
   {
     uploads,
     images,
+    access,
     stores,
     logger,
     countBytes,
   }: {
     uploads: Uploads;
     images: Pick<Images, 'show'>;
+    access: Access;
     stores: Stores;
     logger: Logger;
     countBytes: (bytes: number) => void;
@@ -48,9 +50,9 @@ export function imageDataRoutes(
 
   router.get('/v2/images/:imageId/file', async (ctx) => {
     expectNoBody(ctx.req);
-    const record = await visibleImage(images, imageIdOf(ctx), ctx.call);
-    authorize('download_image', record, ctx.call.caller);
-    if (record.status === 'deactivated' && !isAdmin(ctx.call.caller))
+    const record = await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
+    access.authorize('download_image', record, ctx.call.caller);
+    if (record.status === 'deactivated' && !access.isAdmin(ctx.call.caller))
       throw new Refused(
         'not-allowed',
         'The requested image has been deactivated. Image data download is forbidden.',

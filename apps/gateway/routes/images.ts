@@ -1,4 +1,4 @@
-import { allows } from '../../../domain/image/access.ts';
+import type { Access } from '../../../domain/image/access.ts';
 import { Refused } from '../../../domain/refused.ts';
 import type { Images } from '../../../projections/images/images.ts';
 import type { ImageRecord } from '../../../projections/images/record.ts';
@@ -21,11 +21,13 @@ export function imageRoutes(
   {
     commands,
     images,
+    access,
     importMethods,
     baseUrl,
   }: {
     commands: Commands;
     images: Images;
+    access: Access;
     importMethods: readonly string[];
     baseUrl: BaseUrl;
   },
@@ -43,16 +45,19 @@ export function imageRoutes(
   router.get('/v2/images', async (ctx) => {
     expectNoBody(ctx.req);
     const parameters = parametersOf(ctx.querystring);
-    const query = listQueryFrom(parameters, ctx.call.caller);
     const { caller } = ctx.call;
-    if (!allows('get_images', { owner: caller.projectId, visibility: 'private' }, caller))
+    const { projectId } = caller;
+    const query = listQueryFrom(parameters, { projectId, isAdmin: access.isAdmin(caller) });
+    if (!access.allowsOwn('get_images', caller))
       throw new Refused('not-allowed', 'You are not authorized to complete get_images action.');
-    ctx.body = pageDocument(await images.list(query), parameters, query.limit);
+    const page = await images.list(query);
+    const shown = page.filter((record) => access.allows('get_image', record, caller));
+    ctx.body = pageDocument({ page, shown }, parameters, query.limit);
   });
 
   router.get('/v2/images/:imageId', async (ctx) => {
     expectNoBody(ctx.req);
-    ctx.body = imageDocument(await visibleImage(images, imageIdOf(ctx), ctx.call));
+    ctx.body = imageDocument(await visibleImage({ images, access }, imageIdOf(ctx), ctx.call));
   });
 
   router.patch('/v2/images/:imageId', async (ctx) => {
@@ -78,12 +83,13 @@ export function imageRoutes(
 
 /** An image that the caller may see; 404 for every other. */
 export async function visibleImage(
-  images: Pick<Images, 'show'>,
+  { images, access }: { images: Pick<Images, 'show'>; access: Access },
   imageId: string,
   call: Call,
 ): Promise<ImageRecord> {
+  access.requireProjectScope(call.caller);
   const record = await images.show(imageId);
-  if (record === undefined || !allows('get_image', record, call.caller))
+  if (record === undefined || !access.allows('get_image', record, call.caller))
     throw unknownImage(imageId);
   return record;
 }

@@ -5,17 +5,17 @@ import { type Parameters, queryStringOf } from './query-string.ts';
 
 /**
  * A page of images with its links (reference, section 6.3). `next` is there when the page is full; the links keep every
- * value of a repeated parameter.
+ * value of a repeated parameter. `shown` is what of the page the policy lets through.
  */
 export function pageDocument(
-  records: readonly ImageRecord[],
+  { page, shown }: { page: readonly ImageRecord[]; shown: readonly ImageRecord[] },
   parameters: Parameters,
   limit: number,
 ): JsonObject {
   const unmarked = parameters.filter(([name]) => name !== 'marker');
-  const last = records.length === limit ? records.at(-1) : undefined;
+  const last = page.length === limit ? page.at(-1) : undefined;
   return {
-    images: records.map(imageDocument),
+    images: shown.map(imageDocument),
     first: link(unmarked),
     ...(last === undefined ? {} : { next: link([...unmarked, ['marker', last.id]]) }),
     schema: '/v2/schemas/images',

@@ -1,5 +1,5 @@
-import type { Caller } from '../../../domain/image/access.ts';
 import { type Visibility, visibilities } from '../../../domain/image/attributes.ts';
+import type { Viewer } from '../../../domain/image/visibility.ts';
 import type { Filter, ListQuery } from '../../../projections/images/list-query.ts';
 import { HttpError } from '../http-error.ts';
 import { oneOfValues, timeCondition, wholeNumber } from './filter-values.ts';
@@ -25,12 +25,12 @@ const apart: ReadonlySet<string> = new Set([
 ]);
 
 /** The query of `GET /v2/images` (reference, section 6.3); 400 for what makes no sense. */
-export function listQueryFrom(parameters: Parameters, caller: Caller): ListQuery {
+export function listQueryFrom(parameters: Parameters, viewer: Viewer): ListQuery {
   const limit = lastOf(parameters, 'limit');
   const memberStatus = lastOf(parameters, 'member_status');
   if (memberStatus !== undefined) oneOf('member_status', memberStatus, memberStatuses);
   return {
-    caller,
+    viewer,
     filters: filtersFrom(parameters),
     visibility: visibilityFrom(lastOf(parameters, 'visibility')),
     hidden: hiddenFrom(lastOf(parameters, 'os_hidden')),
