@@ -52,6 +52,7 @@ export async function runPart(
     await run(part);
     process.exit(0);
   } catch (error) {
+    if (error instanceof ConfigError) refuse(error);
     log.fatal({ err: error }, `${name} failed`);
     process.exit(1);
   }
@@ -62,7 +63,11 @@ function configOrExit(args: readonly string[], environment: Environment): Config
     return configFrom(args, environment);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(2);
+    return refuse(error);
   }
+}
+
+function refuse(error: ConfigError): never {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(2);
 }

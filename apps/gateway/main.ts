@@ -1,11 +1,11 @@
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
-import { parsePolicy } from '../../domain/policy/policy.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { identityNone } from '../../infra/identity/none/identity.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { personalRecords } from '../../infra/personal/records.ts';
+import { policyFrom } from '../../infra/policy/policy-file.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
@@ -28,6 +28,9 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   if (postgresUrl === undefined) throw new Error('the gateway needs --postgres-url');
   const eventLogUrl = config['event-log-url'] ?? postgresUrl;
   const leaseMs = config['lease-ms'];
+  const policy = policyFrom(config['policy-file']);
+  if (policy.retired.length > 0)
+    logger.warn({ rules: policy.retired }, 'the policy file has rules that no call asks any more');
 
   const queries = postgresPool(postgresUrl, {
     log: logger,
@@ -54,7 +57,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     visible: shown,
     personal: personalRecords(besideLog),
     identity: identityNone(config['default-caller']),
-    access: access(parsePolicy(null)),
+    access: access(policy),
     logger,
     metrics: processMetrics('gateway'),
     metricsOfOthers: () => metricsOfParts(leases, ['worker', 'projector'], 10 * leaseMs),

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
 
 /** One setting: how it is checked, and how the operator reads of it. */
@@ -72,6 +73,15 @@ export const settings = {
   'allow-unauthenticated-network': setting(
     trueOrFalse.default(false),
     'let identity none listen beyond loopback: anybody who reaches it is an administrator',
+  ),
+  'policy-file': setting(
+    z
+      .string()
+      .min(1)
+      .transform((path) => resolve(path))
+      .optional(),
+    "who may do what: rules of a policy.yaml in oslo.policy's language, over the default ones",
+    'FILE',
   ),
   region: setting(z.string().min(1).default('RegionOne'), 'name of this region', 'NAME'),
   'public-endpoint': setting(
