@@ -33,7 +33,10 @@ const maxRequestIdLength = 64;
 export const authentication =
   (identity: Identity): Middleware<object, CallContext> =>
   async (ctx, next) => {
-    const { caller, userName } = await identity.identify(ctx.headers);
+    const { caller, userName } = await identity.identify(ctx.headers, {
+      method: ctx.method,
+      path: ctx.path,
+    });
     const sent = ctx.get('X-OpenStack-Request-ID');
     if (sent.length > maxRequestIdLength)
       throw new HttpError(431, `A request id can have at most ${maxRequestIdLength} characters.`);

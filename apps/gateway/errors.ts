@@ -2,6 +2,7 @@ import type { Middleware } from 'koa';
 import { AppendUnknown, LogUnavailable, RevisionConflict } from '../../domain/event-log.ts';
 import { type RefusalCode, Refused } from '../../domain/refused.ts';
 import { StoreUnavailable } from '../../domain/store.ts';
+import { IdentityUnavailable, TokenRefused } from '../../infra/identity/keystone/errors.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import { MarkerInvisible, MarkerUnknown, NotYetVisible } from '../../projections/images/images.ts';
 import { ClientGone } from './client-gone.ts';
@@ -58,6 +59,13 @@ export const errors =
 function answerTo(error: unknown): Answer {
   if (error instanceof HttpError) return error;
   if (error instanceof Refused) return { status: statusOf[error.code], message: error.message };
+  if (error instanceof TokenRefused)
+    return {
+      status: 401,
+      message: error.message,
+      headers: { 'WWW-Authenticate': error.challenge },
+    };
+  if (error instanceof IdentityUnavailable) return { status: 503, message: error.message };
   if (error instanceof ClientGone) return { status: 400, message: error.message };
   if (error instanceof MarkerUnknown) return { status: 400, message: error.message };
   if (error instanceof MarkerInvisible) return { status: 403, message: error.message };
@@ -82,6 +90,8 @@ const unreachableCodes: ReadonlySet<unknown> = new Set([
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
   '53300', // too_many_connections
+  '42P01', // undefined_table: the read model is not built yet
+  '3F000', // invalid_schema_name: likewise
 ]);
 
 /** Whether a query failed because its database could not be reached, by the driver's and Postgres's own codes. */

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../domain/image/access.ts';
+import type { Wish } from '../../infra/identity/keystone/access-rules.ts';
 
 /** A caller with what is personal about it, which must not enter the log. */
 export interface Identified {
@@ -9,6 +10,9 @@ export interface Identified {
 
 /** Finds out who sends a request. */
 export interface Identity {
-  /** Rejects with `HttpError` 401 when the token is missing or not valid. */
-  identify(headers: IncomingHttpHeaders): Promise<Identified>;
+  /**
+   * `wish` is the call, for tokens that are limited to some. Rejects with `TokenRefused` when the token is missing, not
+   * valid or not for this call, with `IdentityUnavailable` when nobody can tell just now.
+   */
+  identify(headers: IncomingHttpHeaders, wish: Wish): Promise<Identified>;
 }

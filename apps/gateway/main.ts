@@ -1,7 +1,6 @@
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
-import { identityNone } from '../../infra/identity/none/identity.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { personalRecords } from '../../infra/personal/records.ts';
@@ -15,6 +14,7 @@ import { imagesProjection } from '../../projections/images/projection.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { runPart } from '../part.ts';
 import { app } from './app.ts';
+import { identityOf } from './identity-of.ts';
 import { logTail } from './log-tail.ts';
 import { gatewayServer } from './server.ts';
 
@@ -51,12 +51,13 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const following = new AbortController();
   const tail = await logTail(log, following.signal);
 
+  const { identity, close: closeIdentity } = identityOf(config);
   const { handle, uploads } = app({
     log,
     images: imageQueries(queries),
     visible: shown,
     personal: personalRecords(besideLog),
-    identity: identityNone(config['default-caller']),
+    identity,
     access: access(policy),
     logger,
     metrics: processMetrics('gateway'),
@@ -88,6 +89,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   });
   await Promise.race([asked, tail.ended]);
   await server.stop(graceMs, uploads.stop);
+  closeIdentity();
   following.abort();
   await tail.ended;
   await watch.stop();

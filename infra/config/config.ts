@@ -67,6 +67,7 @@ export function configFrom(args: readonly string[], environment: Environment): C
     'staging-dir': resolve(String(values['staging-dir'] ?? join(dataDir, 'staging'))),
   } as Config;
   guardLoopback(config);
+  guardKeystone(config);
   return config;
 }
 
@@ -198,6 +199,16 @@ function defaultDataDir(environment: Environment): string {
 /** Whether only this machine can reach an address. */
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+
+/** What identity keystone cannot do without. */
+const keystoneNeeds = ['keystone-auth-url', 'keystone-username', 'keystone-password'] as const;
+
+function guardKeystone(config: Config): void {
+  if (config.identity !== 'keystone') return;
+  const missing = keystoneNeeds.filter((name) => config[name] === undefined);
+  if (missing.length > 0)
+    throw new ConfigError(missing.map((name) => `--${name}: identity keystone needs it`));
+}
 
 function guardLoopback(config: Config): void {
   if (config.identity !== 'none' || config['allow-unauthenticated-network']) return;

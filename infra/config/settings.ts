@@ -61,8 +61,8 @@ export const settings = {
     'URL',
   ),
   identity: setting(
-    z.enum(['none']).default('none'),
-    'who callers are: none (loopback only; X-Auth-Token is user:project:role,role)',
+    z.enum(['none', 'keystone']).default('none'),
+    'who callers are: keystone, or none (loopback only; X-Auth-Token is user:project:role,role)',
     'KIND',
   ),
   'default-caller': setting(
@@ -82,6 +82,61 @@ export const settings = {
       .optional(),
     "who may do what: rules of a policy.yaml in oslo.policy's language, over the default ones",
     'FILE',
+  ),
+  'keystone-auth-url': setting(
+    url('http', 'https').optional(),
+    'with identity keystone, where its API v3 is',
+    'URL',
+  ),
+  'keystone-username': setting(
+    z.string().min(1).optional(),
+    'the user of this service, with role service in its project',
+    'NAME',
+  ),
+  'keystone-password': setting(
+    z.string().min(1).optional(),
+    'its password; a flag can be seen by others on the machine, the environment and the file cannot',
+    'PASSWORD',
+  ),
+  'keystone-project-name': setting(z.string().min(1).default('service'), 'its project', 'NAME'),
+  'keystone-user-domain-name': setting(
+    z.string().min(1).default('Default'),
+    "its user's domain",
+    'NAME',
+  ),
+  'keystone-project-domain-name': setting(
+    z.string().min(1).default('Default'),
+    "its project's domain",
+    'NAME',
+  ),
+  'keystone-interface': setting(
+    z.enum(['public', 'internal', 'admin']).optional(),
+    'which identity endpoint of the catalog to use: public, internal or admin (default: the auth URL)',
+    'KIND',
+  ),
+  'keystone-www-authenticate-uri': setting(
+    url('http', 'https').optional(),
+    'where clients without a token are sent (default: the auth URL)',
+    'URL',
+  ),
+  'keystone-cafile': setting(
+    z.string().min(1).optional(),
+    'certificate authorities to believe, as PEM',
+    'FILE',
+  ),
+  'keystone-timeout-ms': setting(milliseconds.default(10_000), 'longest wait for an answer', 'MS'),
+  'keystone-token-cache-seconds': setting(
+    z.coerce.number().int().min(0).max(86_400).default(300),
+    'how long a token is believed before it is asked about again: the bound for noticing a revocation',
+    'SECONDS',
+  ),
+  'keystone-service-token-roles': setting(
+    z
+      .string()
+      .default('service')
+      .transform((list) => list.toLowerCase().split(',')),
+    'roles of which a service token must have one',
+    'ROLES',
   ),
   region: setting(z.string().min(1).default('RegionOne'), 'name of this region', 'NAME'),
   'public-endpoint': setting(

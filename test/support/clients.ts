@@ -25,15 +25,26 @@ export function stockClients(
   url: string,
   token = 'none',
 ): { readonly glance: Client; readonly openstack: Client } {
+  const { glance, openstack } = clientsWith({ OS_IMAGE_URL: url, OS_AUTH_TOKEN: token }, {});
+  return {
+    glance,
+    openstack: (...args) => openstack('--os-auth-type', 'none', '--os-endpoint', url, ...args),
+  };
+}
+
+/** The clients with an environment of their own, such as the `OS_` variables of a Keystone user. */
+export function clientsWith(
+  forGlance: Readonly<Record<string, string>>,
+  forOpenstack = forGlance,
+): { readonly glance: Client; readonly openstack: Client } {
   requirePackage('python3-glanceclient');
   requirePackage('python3-openstackclient');
   // Of its own: glance keeps the schemas of each endpoint there, and a port is soon another server's.
   const home = mkdtempSync(join(tmpdir(), 'client-home-'));
   const environment = { PATH: searchPath, HOME: home, LC_ALL: 'C.UTF-8', PYTHONWARNINGS: 'ignore' };
-  const openstack = client('openstack', environment);
   return {
-    glance: client('glance', { ...environment, OS_IMAGE_URL: url, OS_AUTH_TOKEN: token }),
-    openstack: (...args) => openstack('--os-auth-type', 'none', '--os-endpoint', url, ...args),
+    glance: client('glance', { ...environment, ...forGlance }),
+    openstack: client('openstack', { ...environment, ...forOpenstack }),
   };
 }
 

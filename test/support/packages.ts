@@ -15,6 +15,8 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'qemu-utils', provides: 'qemu-img' },
   { name: 'grub-rescue-pc', provides: '/usr/lib/grub-rescue/grub-rescue-cdrom.iso' },
   { name: 'ipxe', provides: '/usr/lib/ipxe/ipxe.iso' },
+  { name: 'python3-keystone', provides: '/usr/bin/keystone-manage' },
+  { name: 'openssl', provides: 'openssl' },
 ];
 
 /** Given to `sh` as root. No daemon that a package brings along starts; lists are fetched when the old ones will not do. */

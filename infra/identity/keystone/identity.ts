@@ -12,6 +12,8 @@ export interface KeystoneCaller extends Caller {
   readonly scope: 'project' | 'domain' | 'system' | 'unscoped';
   /** The domain of a domain-scoped token. */
   readonly domainId: string | null;
+  /** `all` for a system-scoped token. */
+  readonly systemScope: string | null;
   readonly userDomainId: string;
   readonly projectDomainId: string | null;
   /** Roles, lower case, of the service that asks on the caller's behalf; they count for `service` rules. */
@@ -82,6 +84,7 @@ const callerFrom = (token: TokenDocument, serviceRoles: readonly string[]): Keys
   roles: rolesOf(token),
   scope: scopeOf(token),
   domainId: token.domain?.id ?? null,
+  systemScope: token.system === undefined ? null : 'all',
   userDomainId: token.user.domain.id,
   projectDomainId: token.project?.domain.id ?? null,
   serviceRoles,
