@@ -16,13 +16,16 @@ import { errors } from './errors.ts';
 import type { Identity } from './identity.ts';
 import { requestLog } from './request-log.ts';
 import { actionRoutes } from './routes/actions.ts';
+import { cacheRoutes } from './routes/cache.ts';
 import { health } from './routes/health.ts';
 import { imageDataRoutes, type Stores } from './routes/image-data.ts';
 import { imageRoutes } from './routes/images.ts';
+import { infoRoutes } from './routes/info.ts';
 import { methods } from './routes/methods.ts';
 import { newRouter } from './routes/routes.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { tagRoutes } from './routes/tags.ts';
+import { taskRoutes } from './routes/tasks.ts';
 import { versions } from './routes/versions.ts';
 import { unreadBody } from './unread-body.ts';
 import { type UploadPorts, type Uploads, uploads } from './upload.ts';
@@ -95,6 +98,9 @@ export function app(ports: AppPorts): App {
   tagRoutes(router, { commands });
   actionRoutes(router, { commands });
   schemaRoutes(router);
+  infoRoutes(router, { access, importMethods });
+  cacheRoutes(router, { access });
+  taskRoutes(router, { images, access });
 
   const koa = new Koa<object, CallContext>();
   koa.use(requestLog(logger, metrics));
