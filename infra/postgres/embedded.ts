@@ -30,7 +30,7 @@ export interface EmbeddedOptions {
 /**
  * Starts the Postgres that npm installed, on a Unix socket in a private directory.
  *
- * Layout of the data directory: `postgres/` the cluster, `postgres.log` what it says, `postgres.owner` the process
+ * Layout of the data directory: `postgres/` the cluster, `postgres.log` what it says, `postgres.owner.{n}` the process
  * that may start it, `postgres-socket/`, `postgres.initdb-*` a cluster in the making.
  * After `kill -9` of anything, at any moment, the next start works: half a cluster has another name, an orphaned
  * postmaster is stopped first, and an owner that no longer lives owns nothing.
