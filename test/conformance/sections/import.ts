@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { section } from '../case.ts';
+import type { Client } from '../client.ts';
+import { type Site, someBytes } from '../site.ts';
+
+const start = (client: Client, id: string, body: unknown) =>
+  client.post(`/v2/images/${id}/import`, body);
+
+const direct = { method: { name: 'glance-direct' } };
+
+async function staged({ demo, image }: Site, attributes = {}): Promise<string> {
+  const id = await image(attributes);
+  (await demo.stage(id, someBytes)).is(204);
+  return id;
+}
+
+const refused: Readonly<Record<string, unknown>> = {
+  'without method': {},
+  'with a method without name': { method: {} },
+  'with a method that is text': { method: 'glance-direct' },
+  'by an unknown method': { method: { name: 'by-post' } },
+  'with all_stores as text': { ...direct, all_stores: 'yes' },
+  'with all_stores_must_succeed as text': { ...direct, all_stores_must_succeed: 'yes' },
+  'with all_stores and stores': { ...direct, all_stores: true, stores: ['fast'] },
+};
+
+/** Reference, section 9, as far as one endpoint shows it by itself. */
+export const importing = section('import', (says) => {
+  says('glance-direct makes a staged image active', 'glance-direct', async (site) => {
+    const { demo, eventually } = site;
+    const id = await staged(site);
+    const reply = (await start(demo, id, direct)).is(202);
+    reply.same('the body', reply.text, '');
+    await eventually(
+      () => demo.show(id),
+      (shown) => shown.has({ status: 'active', size: someBytes.length }),
+    );
+    const data = (await demo.download(id)).is(200);
+    data.that('the bytes', data.bytes.equals(someBytes));
+  });
+
+  says(
+    'the finished import leaves no lock and a task that succeeded',
+    'glance-direct',
+    async (site) => {
+      const { demo, eventually } = site;
+      const id = await staged(site);
+      (await start(demo, id, direct)).is(202);
+      await eventually(
+        () => demo.show(id),
+        (shown) => {
+          const image = shown.has({ status: 'active' });
+          shown.that('no os_glance_import_task', !('os_glance_import_task' in image));
+        },
+      );
+      await eventually(
+        () => demo.get(`/v2/images/${id}/tasks`),
+        (reply) => {
+          const { tasks } = reply.is(200).json();
+          const [task] = Array.isArray(tasks) ? tasks : [];
+          reply.same(
+            'type, status and image',
+            [task?.type, task?.status, task?.image_id],
+            ['api_image_import', 'success', id],
+          );
+          reply.that(
+            'a time of ten microseconds and no zone',
+            /^[\d-]+T[\d:]+\.\d{6}$/.test(task?.created_at),
+          );
+        },
+      );
+    },
+  );
+
+  says('data that is not the declared format ends queued', 'glance-direct', async (site) => {
+    const { demo, eventually } = site;
+    const id = await staged(site, { disk_format: 'qcow2' });
+    (await start(demo, id, direct)).is(202);
+    await eventually(
+      () => demo.show(id),
+      (shown) => shown.has({ status: 'queued' }),
+    );
+  });
+
+  for (const [what, body] of Object.entries(refused))
+    says(`${what} is 400`, 'glance-direct', async (site) => {
+      (await start(site.demo, await staged(site), body)).is(400);
+    });
+
+  says(
+    'all_stores_must_succeed = false is 400 on a single-store site',
+    ['glance-direct', 'single store'],
+    async (site) => {
+      const id = await staged(site);
+      (await start(site.demo, id, { ...direct, all_stores_must_succeed: false })).is(400);
+    },
+  );
+
+  says('to an unknown store is 409', ['glance-direct', 'multiple stores'], async (site) => {
+    (await start(site.demo, await staged(site), { ...direct, stores: ['nowhere'] })).is(409);
+  });
+
+  says('glance-direct of an image that is not staged is 409', 'glance-direct', async (site) => {
+    for (const id of [await site.image(), await site.active()])
+      (await start(site.demo, id, direct)).is(409);
+  });
+
+  for (const field of ['disk_format', 'container_format'])
+    says(`without ${field} is 409`, 'glance-direct', async (site) => {
+      const id = await staged(site, { [field]: null });
+      (await start(site.demo, id, direct)).is(409);
+    });
+
+  says('by a stranger is 404, by a reader 403', 'glance-direct', async (site) => {
+    const id = await staged(site);
+    (await start(site.alt, id, direct)).is(404);
+    (await start(site.viewer, id, direct)).is(403);
+    (await start(site.demo, randomUUID(), direct)).is(404);
+  });
+
+  for (const uri of [undefined, '', 'file:///etc/passwd', 'ftp://example.org/x', 'not a url'])
+    says(`web-download of ${JSON.stringify(uri)} is 400`, 'web-download', async (site) => {
+      const body = { method: { name: 'web-download', uri } };
+      (await start(site.demo, await site.image(), body)).is(400);
+    });
+
+  says('web-download to an active image is 409', ['web-download', 'source'], async (site) => {
+    const body = { method: { name: 'web-download', uri: site.source } };
+    (await start(site.demo, await site.active(), body)).is(409);
+  });
+
+  says('web-download makes a queued image active', ['web-download', 'source'], async (site) => {
+    const id = await site.image();
+    const body = { method: { name: 'web-download', uri: site.source } };
+    (await start(site.demo, id, body)).is(202);
+    await site.eventually(
+      () => site.demo.show(id),
+      (shown) => shown.has({ status: 'active' }),
+    );
+  });
+
+  says('copy-image is for admin', 'copy-image', async (site) => {
+    const body = { method: { name: 'copy-image' }, all_stores: true };
+    (await start(site.demo, await site.active(), body)).is(403);
+  });
+
+  says('copy-image fills the other store', ['copy-image', 'two writable stores'], async (site) => {
+    const id = await site.active();
+    const body = { method: { name: 'copy-image' }, all_stores: true };
+    (await start(site.admin, id, body)).is(202);
+    const wanted = site.offer.stores.filter(({ isReadOnly }) => !isReadOnly);
+    await site.eventually(
+      () => site.admin.show(id),
+      (shown) => {
+        const { stores, status } = shown.json();
+        shown.same(
+          'stores',
+          String(stores).split(',').sort(),
+          wanted.map((store) => store.id).sort(),
+        );
+        shown.same('status', status, 'active');
+      },
+    );
+  });
+});
