@@ -12,6 +12,9 @@ export type RefusalCode =
   | 'property-missing'
   | 'field-fixed'
   | 'tag-missing'
+  | 'not-shared'
+  | 'member-exists'
+  | 'member-unknown'
   | 'limit-exceeded'
   | 'upload-ended'
   | 'claim-superseded';

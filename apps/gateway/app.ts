@@ -21,6 +21,7 @@ import { health } from './routes/health.ts';
 import { imageDataRoutes, type Stores } from './routes/image-data.ts';
 import { imageRoutes } from './routes/images.ts';
 import { infoRoutes } from './routes/info.ts';
+import { memberRoutes } from './routes/members.ts';
 import { methods } from './routes/methods.ts';
 import { newRouter } from './routes/routes.ts';
 import { schemaRoutes } from './routes/schemas.ts';
@@ -95,6 +96,7 @@ export function app(ports: AppPorts): App {
     logger,
     countBytes: (bytes) => countBytes({ direction: 'out' }, bytes),
   });
+  memberRoutes(router, { commands, images, access });
   tagRoutes(router, { commands });
   actionRoutes(router, { commands });
   schemaRoutes(router);

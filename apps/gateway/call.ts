@@ -28,6 +28,8 @@ export interface CallContext {
 export type GatewayContext = ParameterizedContext<object, CallContext>;
 
 const maxRequestIdLength = 64;
+/** Other ids would come back in another encoding than they came in. */
+const printable = /^[\x20-\x7e]+$/;
 
 /** Finds out who calls, and gives the request its ids (reference, section 1.2). */
 export const authentication =
@@ -41,7 +43,8 @@ export const authentication =
     if (sent.length > maxRequestIdLength)
       throw new HttpError(431, `A request id can have at most ${maxRequestIdLength} characters.`);
     const correlationId = randomUUID();
-    const requestId = sent === '' ? `req-${correlationId}` : prefixed(sent);
+    const adopted = printable.test(sent) ? sent : undefined;
+    const requestId = adopted === undefined ? `req-${correlationId}` : prefixed(adopted);
     ctx.call = {
       caller,
       person: {
@@ -51,7 +54,7 @@ export const authentication =
         userAgent: ctx.get('User-Agent'),
       },
       requestId,
-      globalRequestId: sent === '' ? undefined : sent,
+      globalRequestId: adopted,
       correlationId,
     };
     ctx.set('x-openstack-request-id', requestId);

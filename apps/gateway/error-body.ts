@@ -49,12 +49,11 @@ const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',
   '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#x27;',
 };
 
+/** For text between tags alone: quotes stay, since glanceclient shows its user the entities that it finds. */
 const escaped = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+  text.replace(/[&<>]/g, (character) => entities[character] ?? character);
 
 /** The `q` of the most specific range that covers a type, 0 when none does; no header accepts everything. */
 function quality(type: string, accept: string | undefined): number {

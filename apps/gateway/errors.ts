@@ -5,6 +5,7 @@ import { StoreUnavailable } from '../../domain/store.ts';
 import { IdentityUnavailable, TokenRefused } from '../../infra/identity/keystone/errors.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import { MarkerInvisible, MarkerUnknown, NotYetVisible } from '../../projections/images/images.ts';
+import type { CallContext } from './call.ts';
 import { ClientGone } from './client-gone.ts';
 import { errorBody, reasonPhrase } from './error-body.ts';
 import { HttpError } from './http-error.ts';
@@ -22,6 +23,9 @@ const statusOf = {
   'property-missing': 409,
   'field-fixed': 403,
   'tag-missing': 404,
+  'not-shared': 403,
+  'member-exists': 409,
+  'member-unknown': 404,
   'limit-exceeded': 413,
   'upload-ended': 410,
   'claim-superseded': 409,
@@ -35,14 +39,17 @@ interface Answer {
 
 /** Turns everything thrown below it into an answer; what nobody foresaw is logged once, with its stack. */
 export const errors =
-  (log: Logger): Middleware =>
+  (log: Logger): Middleware<object, Partial<CallContext>> =>
   async (ctx, next) => {
     try {
       await next();
     } catch (error) {
       const answer = answerTo(error);
-      if (answer.status >= 500)
-        log.error({ err: error, method: ctx.method, path: ctx.path }, answer.message);
+      if (answer.status >= 500 && answer.status !== 501)
+        log.error(
+          { requestId: ctx.call?.requestId, method: ctx.method, path: ctx.path, err: error },
+          answer.message,
+        );
       if (ctx.headerSent) {
         ctx.res.destroy();
         return;

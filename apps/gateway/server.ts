@@ -38,6 +38,7 @@ export function gatewayServer(application: RequestListener, log: Logger): Gatewa
   );
   server.on('checkContinue', handle);
   server.on('clientError', answerUnreadable);
+  server.on('connect', (_request, socket) => answerRaw(socket, 501, 'This is no proxy.'));
   return {
     async listen(port, host) {
       server.listen(port, host);
@@ -64,14 +65,29 @@ async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return Promise.race([done, timeout]).finally(() => late.abort());
 }
 
+type UnreadableError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
+
 /** Answers what Node's parser could not read, as far as the connection still can. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+function answerUnreadable(error: UnreadableError, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-  const { text, type } = errorBody(status, 'The request cannot be read.', undefined);
+  if (error.code === 'HPE_HEADER_OVERFLOW')
+    answerRaw(socket, 431, 'The headers of the request are too large.');
+  else if (error.code === 'HPE_INVALID_METHOD' && beginsWithRequestLine(error.rawPacket))
+    answerRaw(socket, 501, 'The method of the request is not implemented.');
+  else answerRaw(socket, 400, 'The request cannot be read.');
+}
+
+/** Node's parser gives the same error for a method that it does not know and for what is no HTTP at all. */
+const beginsWithRequestLine = (packet: Buffer | undefined): boolean =>
+  packet !== undefined &&
+  /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/1\.[01]\r?\n/.test(packet.toString('latin1'));
+
+/** Answers on a connection whose request never became one, and ends it. */
+function answerRaw(socket: Duplex, status: number, message: string): void {
+  const { text, type } = errorBody(status, message, undefined);
   socket.end(
     `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nConnection: close\r\nContent-Type: ${type}\r\n` +
       `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,

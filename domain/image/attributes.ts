@@ -26,11 +26,22 @@ export interface Attributes {
 /** Attributes that a change replaces whole; tags and properties change one by one. */
 export type AttributeField = Exclude<keyof Attributes, 'properties'>;
 
+/** What a project says to an image that was shared with it. */
+export type MemberStatus = 'pending' | 'accepted' | 'rejected';
+export const memberStatuses: readonly MemberStatus[] = ['pending', 'accepted', 'rejected'];
+
+/** A project that an image is shared with. */
+export interface Member {
+  readonly projectId: string;
+  readonly status: MemberStatus;
+}
+
 /** How many of each an image may carry; a negative number is no limit. */
 export interface ImageLimits {
   readonly properties: number;
   readonly tags: number;
+  readonly members: number;
 }
 
 /** Glance's defaults (reference, "Quotas and limits"). */
-export const defaultLimits: ImageLimits = { properties: 128, tags: 128 };
+export const defaultLimits: ImageLimits = { properties: 128, tags: 128, members: 128 };

@@ -1,5 +1,5 @@
 import { Refused } from '../refused.ts';
-import type { Access, Caller } from './access.ts';
+import type { Access, Caller, Target } from './access.ts';
 import type { Attributes, ImageLimits, Visibility } from './attributes.ts';
 import type { CallerCommand, PatchOperation } from './commands.ts';
 import type { Change, ImageEvent, PropertyChange } from './events.ts';
@@ -88,7 +88,8 @@ function guardField(
   caller: Caller,
   access: Access,
 ): void {
-  if (field === 'visibility') guardVisibility(value as Visibility, draft, caller, access);
+  if (field === 'visibility')
+    guardVisibility(value as Visibility, { ...draft, members: state.members }, caller, access);
   else if (field === 'owner' && !access.isAdmin(caller))
     throw new Refused('not-allowed', "You are not permitted to modify 'owner' on this image.");
   else if ((field === 'diskFormat' || field === 'containerFormat') && state.status !== 'queued') {
@@ -99,7 +100,7 @@ function guardField(
 
 function guardVisibility(
   visibility: Visibility,
-  target: Attributes,
+  target: Target,
   caller: Caller,
   access: Access,
 ): void {

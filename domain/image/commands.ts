@@ -1,5 +1,5 @@
 import type { Caller } from './access.ts';
-import type { AttributeField, Attributes } from './attributes.ts';
+import type { AttributeField, Attributes, MemberStatus } from './attributes.ts';
 import type { AbortReason, Digests, IngestFailure } from './events.ts';
 
 /** One step of a client's change, already checked for type, length and range. */
@@ -27,6 +27,10 @@ export type CallerCommand =
   | Ask<'UpdateImage', { caller: Caller; operations: readonly PatchOperation[] }>
   | Ask<'AddTag', { caller: Caller; tag: string }>
   | Ask<'RemoveTag', { caller: Caller; tag: string }>
+  /** `member` is a project id. */
+  | Ask<'AddMember', { caller: Caller; member: string }>
+  | Ask<'SetMemberStatus', { caller: Caller; member: string; status: MemberStatus }>
+  | Ask<'RemoveMember', { caller: Caller; member: string }>
   | Ask<'DeactivateImage', { caller: Caller }>
   | Ask<'ReactivateImage', { caller: Caller }>
   | Ask<'DeleteImage', { caller: Caller }>

@@ -1,4 +1,4 @@
-import type { Attributes, Visibility } from './attributes.ts';
+import type { Attributes, MemberStatus, Visibility } from './attributes.ts';
 
 /** Hex digests by algorithm name, `md5` always among them. */
 export type Digests = Readonly<Record<string, string>>;
@@ -55,6 +55,10 @@ export type ImageEvent =
   | Fact<'ProtectionChanged', { from: boolean; to: boolean }>
   | Fact<'TagAdded', { tag: string }>
   | Fact<'TagRemoved', { tag: string }>
+  /** `member` is the project that the image is shared with from now on; its status begins as pending. */
+  | Fact<'MemberAdded', { member: string }>
+  | Fact<'MemberStatusChanged', { member: string; from: MemberStatus; to: MemberStatus }>
+  | Fact<'MemberRemoved', { member: string }>
   /** `owner` is the gateway process that receives the bytes; `store` is where they are meant to go. */
   | Fact<
       'UploadStarted',

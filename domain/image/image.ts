@@ -6,6 +6,7 @@ import { defaultLimits, type ImageLimits } from './attributes.ts';
 import { decideCreation, decideUpdate, type Grounds } from './change.ts';
 import type { CallerCommand, ImageCommand, PipelineCommand } from './commands.ts';
 import type { ImageEvent } from './events.ts';
+import { decideAddition, decideOnMember } from './members.ts';
 import { absent, evolve, type Image, maxDeadClaims, type Upload } from './state.ts';
 
 type Existing = Exclude<Image, { status: 'absent' | 'deleted' }>;
@@ -18,6 +19,9 @@ export const ruleOf = {
   UpdateImage: 'modify_image',
   AddTag: 'modify_image',
   RemoveTag: 'modify_image',
+  AddMember: 'add_member',
+  SetMemberStatus: 'modify_member',
+  RemoveMember: 'delete_member',
   DeactivateImage: 'deactivate',
   ReactivateImage: 'reactivate',
   DeleteImage: 'delete_image',
@@ -54,6 +58,8 @@ export const imageDecider = (limits: ImageLimits, access: Access): ImageDecider 
       default: {
         access.requireProjectScope(command.caller);
         if (state.status === 'absent' || state.status === 'deleted') throw unknown();
+        if (command.type === 'SetMemberStatus' || command.type === 'RemoveMember')
+          return decideOnMember(command, state, access);
         access.authorize(ruleOf[command.type], state, command.caller);
         return decideForCaller(command, state, { limits, access });
       }
@@ -65,7 +71,7 @@ export const imageDecider = (limits: ImageLimits, access: Access): ImageDecider 
 export const image = imageDecider(defaultLimits, access(parsePolicy(null)));
 
 function decideForCaller(
-  command: Exclude<CallerCommand, { type: 'CreateImage' }>,
+  command: Exclude<CallerCommand, { type: 'CreateImage' | 'SetMemberStatus' | 'RemoveMember' }>,
   state: Existing,
   grounds: Grounds,
 ): readonly ImageEvent[] {
@@ -85,6 +91,8 @@ function decideForCaller(
       if (!state.tags.includes(command.tag))
         throw new Refused('tag-missing', `Tag ${command.tag} not found on the image`);
       return [{ type: 'TagRemoved', data: { tag: command.tag } }];
+    case 'AddMember':
+      return decideAddition(command, state, grounds.limits.members);
     case 'DeactivateImage':
       if (state.status === 'deactivated') return []; // Glance answers 204 to a repeat
       if (state.status !== 'active')

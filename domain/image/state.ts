@@ -1,4 +1,4 @@
-import type { Attributes } from './attributes.ts';
+import type { Attributes, Member } from './attributes.ts';
 import type { Digests, ImageEvent } from './events.ts';
 
 /** Bytes that arrived whole. */
@@ -33,11 +33,17 @@ export interface Upload {
   readonly content: Partial<Content>;
 }
 
+/** What an image keeps in every status. */
+type Lasting = Attributes & {
+  /** In the order in which they were added; dormant while the image is not shared. */
+  readonly members: readonly Member[];
+};
+
 export type Image =
   | { readonly status: 'absent' }
-  | (Attributes & { readonly status: 'queued' })
-  | (Attributes & { readonly status: 'saving'; readonly upload: Upload })
-  | (Attributes & { readonly status: 'active' | 'deactivated'; readonly content: Content })
+  | (Lasting & { readonly status: 'queued' })
+  | (Lasting & { readonly status: 'saving'; readonly upload: Upload })
+  | (Lasting & { readonly status: 'active' | 'deactivated'; readonly content: Content })
   /** `dataRemoved` also when there was none. The id is spent for ever. */
   | { readonly status: 'deleted'; readonly dataRemoved: boolean };
 
@@ -66,7 +72,7 @@ const inContent = (state: Image, uploadId: string, content: Partial<Content>): I
 /** Records a fact; an event that does not fit the state changes nothing. */
 export function evolve(state: Image, event: ImageEvent): Image {
   if (event.type === 'ImageCreated')
-    return state.status === 'absent' ? { ...event.data, status: 'queued' } : state;
+    return state.status === 'absent' ? { ...event.data, members: [], status: 'queued' } : state;
   if (state.status === 'absent') return state;
   if (state.status === 'deleted')
     return event.type === 'ImageDataRemoved' ? { ...state, dataRemoved: true } : state;
@@ -87,6 +93,19 @@ export function evolve(state: Image, event: ImageEvent): Image {
       return { ...state, tags: [...state.tags, event.data.tag] };
     case 'TagRemoved':
       return { ...state, tags: state.tags.filter((tag) => tag !== event.data.tag) };
+    case 'MemberAdded':
+      return { ...state, members: [...state.members, added(event.data.member)] };
+    case 'MemberStatusChanged': {
+      const { member, to } = event.data;
+      const members = state.members.map((entry) =>
+        entry.projectId === member ? { ...entry, status: to } : entry,
+      );
+      return { ...state, members };
+    }
+    case 'MemberRemoved': {
+      const members = state.members.filter(({ projectId }) => projectId !== event.data.member);
+      return { ...state, members };
+    }
     case 'UploadStarted':
       return state.status === 'queued'
         ? {
@@ -144,6 +163,8 @@ export function evolve(state: Image, event: ImageEvent): Image {
       return state;
   }
 }
+
+const added = (projectId: string): Member => ({ projectId, status: 'pending' });
 
 const changedProperties = (
   before: Readonly<Record<string, string>>,

@@ -2,7 +2,7 @@ import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { Attributes } from '../../domain/image/attributes.ts';
 import type { ImageEvent, PropertyChange } from '../../domain/image/events.ts';
 import type { Entry } from '../projection.ts';
-import type { ImageRecord, Work } from './record.ts';
+import type { ImageRecord, MemberRecord, Work } from './record.ts';
 
 /** What is known of the bytes before `ImageActivated` makes it the image's. */
 export type Gathered = Partial<
@@ -58,6 +58,10 @@ export function fold(entry: ImageEntry, recorded: RecordedEvent): ImageEntry {
       return changed({ tags: [...image.tags, event.data.tag] });
     case 'TagRemoved':
       return changed({ tags: image.tags.filter((tag) => tag !== event.data.tag) });
+    case 'MemberAdded':
+    case 'MemberStatusChanged':
+    case 'MemberRemoved':
+      return { image: { ...image, members: foldMember(image.members, event, recorded) }, work };
     case 'ImageDeactivated':
       return image.status === 'active' ? changed({ status: 'deactivated' }) : entry;
     case 'ImageReactivated':
@@ -85,6 +89,32 @@ export function fold(entry: ImageEntry, recorded: RecordedEvent): ImageEntry {
       return work?.uploadId === event.data.uploadId
         ? foldUpload({ image, work }, event, recorded)
         : entry;
+  }
+}
+
+type MemberEvent = Extract<
+  ImageEvent,
+  { type: 'MemberAdded' | 'MemberStatusChanged' | 'MemberRemoved' }
+>;
+
+/** Members have times of their own: whom an image is shared with does not move its `updatedAt`. */
+function foldMember(
+  members: readonly MemberRecord[],
+  event: MemberEvent,
+  { recordedAt: at }: RecordedEvent,
+): readonly MemberRecord[] {
+  const projectId = event.data.member;
+  switch (event.type) {
+    case 'MemberAdded':
+      return [...members, { projectId, status: 'pending', createdAt: at, updatedAt: at }];
+    case 'MemberStatusChanged':
+      return members.map((member) =>
+        member.projectId === projectId
+          ? { ...member, status: event.data.to, updatedAt: at }
+          : member,
+      );
+    case 'MemberRemoved':
+      return members.filter((member) => member.projectId !== projectId);
   }
 }
 
@@ -171,6 +201,7 @@ const createdImage = (id: string, attributes: Attributes, at: Date): ImageRow =>
   minRam: attributes.minRam,
   tags: attributes.tags,
   properties: attributes.properties,
+  members: [],
   createdAt: at,
   updatedAt: at,
   store: null,

@@ -1,4 +1,4 @@
-import type { Visibility } from '../../domain/image/attributes.ts';
+import type { MemberStatus, Visibility } from '../../domain/image/attributes.ts';
 import type { Viewer } from '../../domain/image/visibility.ts';
 
 export type SortKey =
@@ -46,6 +46,8 @@ export interface ListQuery {
   readonly filters: readonly Filter[];
   /** Undefined: the default listing of section 5.2. */
   readonly visibility: Visibility | 'all' | undefined;
+  /** Which shared images of others are in it: those that the viewer's project is a member of in this status. */
+  readonly memberStatus: MemberStatus | 'all';
   readonly hidden: boolean;
   /** At least one key; `created_at` and `id` are already appended as tie-breakers. */
   readonly sort: readonly { readonly key: SortKey; readonly direction: Direction }[];

@@ -1,5 +1,6 @@
 import { visibilities } from '../../domain/image/attributes.ts';
 import type { Direction, Filter, ListQuery, SortKey } from './list-query.ts';
+import { shareKey } from './members.ts';
 import { ofAllTenants } from './projection.ts';
 import type { ImageRecord } from './record.ts';
 
@@ -89,7 +90,10 @@ const isKey = (filter: object): boolean =>
   'field' in filter && (filter.field === 'name' || filter.field === 'id');
 
 /** Disjoint conditions that together are what the caller's listing holds (reference, section 5.2); an index has each. */
-function visibleKinds({ viewer, visibility }: ListQuery, add: Add): readonly string[] {
+function visibleKinds(
+  { viewer, visibility, memberStatus }: ListQuery,
+  add: Add,
+): readonly string[] {
   const asked = visibility === undefined || visibility === 'all' ? visibilities : [visibility];
   const { projectId, isAdmin } = viewer;
   return asked.flatMap((kind) => {
@@ -97,7 +101,12 @@ function visibleKinds({ viewer, visibility }: ListQuery, add: Add): readonly str
     // Community images of others are listed only for who asks for them.
     if (everybodys && !(kind === 'community' && visibility === undefined))
       return [`${ofAllTenants} and visibility = '${kind}'`];
-    return projectId === null ? [] : [`owner = ${add(projectId)} and visibility = '${kind}'`];
+    if (projectId === null) return [];
+    const owner = add(projectId);
+    const own = `owner = ${owner} and visibility = '${kind}'`;
+    if (kind !== 'shared') return [own];
+    const member = `shared_with @> ${add(JSON.stringify([shareKey(memberStatus, projectId)]))}::jsonb`;
+    return [own, `${member} and owner is distinct from ${owner}`];
   });
 }
 

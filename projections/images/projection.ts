@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../domain/json.ts';
 import type { Projection, Table } from '../projection.ts';
 import { fold, type Gathered, type ImageParts, type ImageRow, imageIdOf } from './fold.ts';
+import { membersFrom, shareKeys } from './members.ts';
 import type { ImageRecord, Work } from './record.ts';
 
 /** Column of each field, in the order in which queries read them. */
@@ -23,6 +24,7 @@ export const columnOf = {
   minRam: 'min_ram',
   tags: 'tags',
   properties: 'properties',
+  members: 'members',
   createdAt: 'created_at',
   updatedAt: 'updated_at',
   store: 'store',
@@ -58,17 +60,21 @@ const imageTable: Table<ImageRow> = {
     min_ram: 'integer not null',
     tags: 'jsonb not null',
     properties: 'jsonb not null',
+    members: 'jsonb not null',
     created_at: 'timestamptz(3) not null',
     updated_at: 'timestamptz(3) not null',
     store: 'text',
     store_key: 'text',
     failure: 'text',
+    shared_with: 'jsonb',
     gathered: 'jsonb',
   },
   // Room on each page for the updates of a status: they touch no indexed column, so no index is written.
   storage: 'fillfactor = 80',
   // One tenant may own most images, one name may be everywhere: their listings must not be collected and sorted.
   distinct: { owner: 20, name: 1000 },
+  // 255 characters, of up to four bytes each; together within the 2704 bytes of an index entry.
+  longest: { owner: 1020, name: 1020, store_key: 1020 },
   indexes: {
     image_by_kind: `(visibility, created_at, id) where ${ofAllTenants}`,
     image_by_owner: '(owner, visibility, created_at, id)',
@@ -77,9 +83,14 @@ const imageTable: Table<ImageRow> = {
     image_by_store_key: '(store_key) where store_key is not null',
     image_by_property: 'using gin (properties jsonb_path_ops) with (fastupdate = off)',
     image_by_tag: 'using gin (tags jsonb_path_ops) with (fastupdate = off)',
+    image_by_member:
+      'using gin (shared_with jsonb_path_ops) with (fastupdate = off) where shared_with is not null',
   },
   toJson(image) {
-    const json: Record<string, unknown> = { gathered: image.gathered };
+    const json: Record<string, unknown> = {
+      shared_with: shareKeys(image),
+      gathered: image.gathered,
+    };
     for (const [field, column] of fields) json[column] = image[field];
     return json as JsonObject;
   },
@@ -88,6 +99,7 @@ const imageTable: Table<ImageRow> = {
     for (const [field, column] of fields) image[field] = json[column];
     return {
       ...(image as unknown as ImageRecord),
+      members: membersFrom(json.members as readonly JsonObject[]),
       createdAt: new Date(json.created_at as string),
       updatedAt: new Date(json.updated_at as string),
       gathered: (json.gathered ?? null) as Gathered | null,
@@ -108,6 +120,7 @@ const workTable: Table<Work> = {
   // Every row comes and goes within seconds: without this, dead rows would outnumber the living by far.
   storage: 'autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000',
   distinct: {},
+  longest: {},
   indexes: { work_by_position: '(position)' },
   toJson: ({ kind, uploadId, owner, epoch, position, since, correlationId }) => ({
     kind,
@@ -133,7 +146,7 @@ const workTable: Table<Work> = {
 /** The read model behind `Images`: views `images.image` and `images.work`. */
 export const imagesProjection: Projection<ImageParts> = {
   name: 'images',
-  version: 1,
+  version: 2,
   tables: { image: imageTable, work: workTable },
   keyOf: imageIdOf,
   fold,

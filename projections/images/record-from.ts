@@ -1,4 +1,5 @@
 import type { Visibility } from '../../domain/image/attributes.ts';
+import { membersFrom } from './members.ts';
 import { columnOf } from './projection.ts';
 import type { ImageRecord, ImageStatus } from './record.ts';
 
@@ -34,6 +35,7 @@ export function recordFrom(values: Values): ImageRecord {
     minRam,
     tags,
     properties,
+    members,
     createdAt,
     updatedAt,
     store,
@@ -59,6 +61,7 @@ export function recordFrom(values: Values): ImageRecord {
     minRam: Number(minRam),
     tags: JSON.parse(tags ?? '[]') as string[],
     properties: JSON.parse(properties ?? '{}') as Record<string, string>,
+    members: membersFrom(JSON.parse(members ?? '[]')),
     createdAt: new Date(Number(createdAt)),
     updatedAt: new Date(Number(updatedAt)),
     store: store ?? null,

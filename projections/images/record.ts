@@ -1,4 +1,4 @@
-import type { Visibility } from '../../domain/image/attributes.ts';
+import type { Member, Visibility } from '../../domain/image/attributes.ts';
 
 /** Statuses that a listing or a show can give (reference, section 4). */
 export type ImageStatus =
@@ -9,6 +9,12 @@ export type ImageStatus =
   | 'active'
   | 'deactivated'
   | 'pending_delete';
+
+/** A member with when it was added and when its status last changed. */
+export interface MemberRecord extends Member {
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
 
 /** One image as the read model holds it. */
 export interface ImageRecord {
@@ -35,6 +41,8 @@ export interface ImageRecord {
   readonly minRam: number;
   readonly tags: readonly string[];
   readonly properties: Readonly<Record<string, string>>;
+  /** In the order in which they were added; dormant while the image is not shared. */
+  readonly members: readonly MemberRecord[];
   readonly createdAt: Date;
   readonly updatedAt: Date;
   /** Where the bytes are, once active. */

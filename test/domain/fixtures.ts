@@ -112,7 +112,7 @@ export type History = keyof typeof histories;
 export const stateAfter = (...events: readonly ImageEvent[]): Image =>
   events.reduce(image.evolve, image.initial);
 
-/** One of each thing that a caller may ask of an image that is there. */
+/** One of each thing that a caller may ask of an image that is there, members apart. */
 export const asks = (by: Caller) =>
   ({
     UpdateImage: {
@@ -122,6 +122,7 @@ export const asks = (by: Caller) =>
     },
     AddTag: { type: 'AddTag', caller: by, tag: 'new' },
     RemoveTag: { type: 'RemoveTag', caller: by, tag: 'linux' },
+    AddMember: { type: 'AddMember', caller: by, member: 'friends' },
     DeactivateImage: { type: 'DeactivateImage', caller: by },
     ReactivateImage: { type: 'ReactivateImage', caller: by },
     DeleteImage: { type: 'DeleteImage', caller: by },
@@ -133,4 +134,7 @@ export const asks = (by: Caller) =>
       declaredSize: null,
       store: 'file',
     },
-  }) as const satisfies Omit<Record<CallerCommand['type'], CallerCommand>, 'CreateImage'>;
+  }) as const satisfies Omit<
+    Record<CallerCommand['type'], CallerCommand>,
+    'CreateImage' | 'SetMemberStatus' | 'RemoveMember'
+  >;

@@ -14,6 +14,7 @@ export class ImageModel {
   protected = false;
   tags = new Set<string>();
   properties = new Map<string, string>();
+  members = new Map<string, string>();
   ready = true;
   uploadId = '';
   staged = false;
@@ -43,6 +44,16 @@ export class ImageModel {
         return 'ok';
       case 'RemoveTag':
         return this.tags.delete(command.tag) ? 'ok' : 'refused';
+      case 'AddMember':
+        if (this.members.has(command.member)) return 'refused';
+        this.members.set(command.member, 'pending');
+        return 'ok';
+      case 'SetMemberStatus':
+        if (!this.members.has(command.member)) return 'refused';
+        this.members.set(command.member, command.status);
+        return 'ok';
+      case 'RemoveMember':
+        return this.members.delete(command.member) ? 'ok' : 'refused';
       case 'DeactivateImage':
         return this.moved(['active', 'deactivated'], 'deactivated');
       case 'ReactivateImage':
@@ -105,6 +116,7 @@ export class ImageModel {
       protected: state.protected,
       tags: [...state.tags].sort(),
       properties: Object.entries(state.properties).sort(),
+      members: state.members.map(({ projectId, status }) => [projectId, status]),
       key: 'content' in state ? state.content.key : '',
     };
   }
@@ -117,6 +129,7 @@ export class ImageModel {
       protected: this.protected,
       tags: [...this.tags].sort(),
       properties: [...this.properties].sort(),
+      members: [...this.members],
       key: this.status === 'active' || this.status === 'deactivated' ? this.key : '',
     };
   }

@@ -1,4 +1,5 @@
 import { describe, test } from 'node:test';
+import { defaultLimits } from '../../domain/image/attributes.ts';
 import type { ImageCommand, PatchOperation } from '../../domain/image/commands.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { image, imageDecider } from '../../domain/image/image.ts';
@@ -220,7 +221,7 @@ describe('a field', () => {
 });
 
 describe('the limits', () => {
-  const limited = specOf(imageDecider({ properties: 2, tags: 2 }, defaultAccess));
+  const limited = specOf(imageDecider({ ...defaultLimits, properties: 2, tags: 2 }, defaultAccess));
   const full = createdAs({ properties: { a: '1', b: '2' }, tags: ['a', 'b'] });
   const over = createdAs({ properties: { a: '1', b: '2', c: '3' }, tags: ['a', 'b', 'c'] });
   const creation = (given: Partial<typeof attributes>): ImageCommand => ({
@@ -288,7 +289,7 @@ describe('the limits', () => {
 
   test('below zero do not limit', () => {
     const tags = Array.from({ length: 300 }, (_, index) => `tag-${index}`);
-    specOf(imageDecider({ properties: -1, tags: -1 }, defaultAccess))()
+    specOf(imageDecider({ properties: -1, tags: -1, members: -1 }, defaultAccess))()
       .when(creation({ tags }))
       .records(createdAs({ tags }));
   });

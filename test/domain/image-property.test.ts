@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { memberStatuses } from '../../domain/image/attributes.ts';
 import type { ImageCommand, PatchOperation } from '../../domain/image/commands.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { image } from '../../domain/image/image.ts';
@@ -60,6 +61,16 @@ const asked = fc.oneof(
   },
   { weight: 2, arbitrary: ask('AddTag', { caller, tag: name }) },
   { weight: 2, arbitrary: ask('RemoveTag', { caller, tag: name }) },
+  { weight: 2, arbitrary: ask('AddMember', { caller, member: name }) },
+  { weight: 2, arbitrary: ask('RemoveMember', { caller, member: name }) },
+  {
+    weight: 2,
+    arbitrary: ask('SetMemberStatus', {
+      caller,
+      member: name,
+      status: fc.constantFrom(...memberStatuses),
+    }),
+  },
   { weight: 2, arbitrary: ask('DeactivateImage', { caller }) },
   { weight: 2, arbitrary: ask('ReactivateImage', { caller }) },
   {

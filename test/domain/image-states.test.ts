@@ -75,6 +75,21 @@ const table: readonly (readonly [string, ImageCommand, Record<History, Outcome>]
   ['a new tag', ask.AddTag, inEveryState([tagged], gone)],
   ['a tag taken off', ask.RemoveTag, inEveryState([untagged], gone)],
   [
+    'a new member',
+    ask.AddMember,
+    inEveryState([{ type: 'MemberAdded', data: { member: 'friends' } }], gone),
+  ],
+  [
+    'the answer of who is no member',
+    { type: 'SetMemberStatus', caller: member, member: 'friends', status: 'accepted' },
+    inEveryState('member-unknown', gone),
+  ],
+  [
+    'a member taken off who is none',
+    { type: 'RemoveMember', caller: member, member: 'friends' },
+    inEveryState('member-unknown', gone),
+  ],
+  [
     'deactivation',
     ask.DeactivateImage,
     inEveryState('image-not-active', { ...gone, active: [deactivated], deactivated: [] }),
@@ -204,6 +219,7 @@ test('an aborted upload and a failed ingest leave the image queued, as it was', 
 test('an activated image has the content of its own attempt and nothing of the upload', () => {
   assert.deepEqual(stateAfter(...histories.active), {
     ...attributes,
+    members: [],
     status: 'active',
     content: {
       uploadId: 'first',

@@ -60,6 +60,14 @@ export function history(log: Pick<EventLog, 'append'>, seed: number, mostAlive: 
             : { kind: 'remove-property', property },
         ],
       },
+      { type: 'AddMember', caller, member: `project-${below(4)}` },
+      { type: 'RemoveMember', caller, member: `project-${below(4)}` },
+      {
+        type: 'SetMemberStatus',
+        caller,
+        member: `project-${below(4)}`,
+        status: one(['pending', 'accepted', 'rejected']),
+      },
       { type: 'DeactivateImage', caller },
       { type: 'ReactivateImage', caller },
       {

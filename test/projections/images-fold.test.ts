@@ -47,6 +47,7 @@ const queued: ImageRow = {
   checksum: null,
   hashAlgorithm: null,
   hashValue: null,
+  members: [],
   createdAt: at(1),
   updatedAt: at(1),
   store: null,
@@ -103,6 +104,22 @@ test('visibility, protection and tags are what they were last changed to', () =>
     tags: ['b'],
     updatedAt: at(6),
   });
+});
+
+test('members have their own times, and the image keeps its own', () => {
+  const { image } = given(
+    created,
+    { type: 'MemberAdded', data: { member: 'a' } },
+    { type: 'MemberAdded', data: { member: '__proto__' } },
+    { type: 'MemberAdded', data: { member: 'b' } },
+    { type: 'MemberStatusChanged', data: { member: 'b', from: 'pending', to: 'accepted' } },
+    { type: 'MemberRemoved', data: { member: 'a' } },
+  );
+  const members = [
+    { projectId: '__proto__', status: 'pending', createdAt: at(3), updatedAt: at(3) },
+    { projectId: 'b', status: 'accepted', createdAt: at(4), updatedAt: at(5) },
+  ] as const;
+  assert.deepEqual(image, { ...queued, members });
 });
 
 test('an upload that has begun is work of the gateway that receives it', () => {

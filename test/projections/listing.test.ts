@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { RecordedEvent } from '../../domain/event-log.ts';
-import { type Attributes, visibilities } from '../../domain/image/attributes.ts';
+import { type Attributes, type MemberStatus, visibilities } from '../../domain/image/attributes.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import type { Viewer } from '../../domain/image/visibility.ts';
 import { type Images, MarkerInvisible, MarkerUnknown } from '../../projections/images/images.ts';
@@ -22,6 +22,7 @@ const everything: ListQuery = {
   viewer: admin,
   filters: [],
   visibility: 'all',
+  memberStatus: 'accepted',
   hidden: false,
   sort: [
     { key: 'created_at', direction: 'desc' },
@@ -34,6 +35,8 @@ const everything: ListQuery = {
 interface Sample {
   readonly name: string;
   readonly attributes?: Partial<Attributes>;
+  /** Whom it is shared with, and what they said. */
+  readonly members?: Readonly<Record<string, MemberStatus>>;
   /** Bytes that it was filled with; absent: it stays queued. */
   readonly size?: number;
   /** Milliseconds after a fixed instant. */
@@ -45,10 +48,10 @@ const noon = Date.UTC(2026, 4, 1, 12);
 /** The events of images in the order given, one image at one instant. */
 function eventsOf(samples: readonly Sample[]): RecordedEvent[] {
   let position = 0n;
-  return samples.flatMap(({ name, attributes, size, created }) => {
+  return samples.flatMap(({ name, attributes, members = {}, size, created }) => {
     const id = uuid(name);
     const creation: ImageEvent = { type: 'ImageCreated', data: { ...plain, name, ...attributes } };
-    const events = [creation, ...(size === undefined ? [] : filled(size))];
+    const events = [creation, ...sharedWith(members), ...(size === undefined ? [] : filled(size))];
     return events.map((event, revision): RecordedEvent => {
       position += 1n;
       return {
@@ -61,6 +64,14 @@ function eventsOf(samples: readonly Sample[]): RecordedEvent[] {
     });
   });
 }
+
+const sharedWith = (members: Readonly<Record<string, MemberStatus>>): readonly ImageEvent[] =>
+  Object.entries(members).flatMap(([member, status]): readonly ImageEvent[] => [
+    { type: 'MemberAdded', data: { member } },
+    ...(status === 'pending'
+      ? []
+      : [{ type: 'MemberStatusChanged', data: { member, from: 'pending', to: status } } as const]),
+  ]);
 
 const filled = (size: number): readonly ImageEvent[] => [
   { type: 'UploadStarted', data: { uploadId: 'u', owner: 'g', declaredSize: null, store: 'file' } },
@@ -116,6 +127,11 @@ describe('paging by marker', () => {
         diskFormat: one(null, 'raw', 'qcow2'),
         containerFormat: one(null, 'bare', 'ova'),
       },
+      members: one<Sample['members'] & object>(
+        {},
+        { 'project-a': 'accepted' },
+        { 'project-c': 'accepted' },
+      ),
       ...(size === undefined ? {} : { size }),
       created: one(0, 1, 2, 1000, 5000),
     };
@@ -290,6 +306,81 @@ describe('who sees what in a listing', () => {
   });
 });
 
+describe('shared images of others', () => {
+  let images: Images;
+  before(async () => {
+    const of = (name: string, members: Sample['members'] & object, more = {}): Sample => ({
+      name,
+      members,
+      attributes: { owner: 'project-b', ...more },
+      created: 0,
+    });
+    images = await openWith([
+      of('accepted', { 'project-x': 'rejected', 'project-a': 'accepted' }),
+      of('pending', { 'project-a': 'pending' }),
+      of('rejected', { 'project-a': 'rejected', 'project-x': 'accepted' }),
+      of('for others', { 'project-x': 'accepted' }),
+      of('own', { 'project-a': 'accepted' }, { owner: 'project-a' }),
+      of('of nobody', { 'project-a': 'accepted' }, { owner: null }),
+      of('dormant', { 'project-a': 'accepted' }, { visibility: 'private' }),
+      of('hidden', { 'project-a': 'accepted' }, { hidden: true }),
+    ]);
+  });
+  const accepted = ['accepted', 'of nobody', 'own'];
+
+  const cases: readonly [ListQuery['visibility'], ListQuery['memberStatus'], readonly string[]][] =
+    [
+      [undefined, 'accepted', accepted],
+      [undefined, 'pending', ['own', 'pending']],
+      [undefined, 'rejected', ['own', 'rejected']],
+      [undefined, 'all', [...accepted, 'pending', 'rejected'].sort()],
+      ['shared', 'accepted', accepted],
+      ['all', 'accepted', accepted],
+      ['private', 'all', []],
+      ['public', 'all', []],
+    ];
+  for (const [visibility, memberStatus, expected] of cases)
+    test(`are listed by membership: ${visibility ?? 'by default'}, ${memberStatus}`, async () => {
+      const query = { ...everything, viewer: member, visibility, memberStatus };
+      assert.deepEqual(names(await images.list(query)), expected);
+    });
+
+  test('are a page like any other', async () => {
+    const query = { ...everything, viewer: member, visibility: 'shared', limit: 1 } as const;
+    const [first] = await images.list(query);
+    const [second] = await images.list({ ...query, marker: first?.id });
+    const [third] = await images.list({ ...query, marker: second?.id });
+    assert.deepEqual([first, second, third].map((image) => image?.name).sort(), accepted);
+    assert.deepEqual(await images.list({ ...query, marker: third?.id }), []);
+  });
+
+  test('may be a marker whatever the answer, while they are shared', async () => {
+    const after = (name: string) =>
+      images.list({ ...everything, viewer: member, marker: uuid(name) });
+    await after('pending');
+    await after('rejected');
+    await assert.rejects(after('for others'), MarkerInvisible);
+    await assert.rejects(after('dormant'), MarkerInvisible);
+  });
+
+  test('change nothing of what an administrator and a caller without a project see', async () => {
+    for (const memberStatus of ['pending', 'all'] as const) {
+      const asAdmin = { ...everything, memberStatus, visibility: 'shared' } as const;
+      assert.equal((await images.list(asAdmin)).length, 6);
+      assert.deepEqual(await images.list({ ...asAdmin, viewer: nobody }), []);
+    }
+  });
+
+  test('are read back with their members', async () => {
+    const time = new Date(noon);
+    const image = await images.show(uuid('accepted'));
+    assert.deepEqual(image?.members, [
+      { projectId: 'project-x', status: 'rejected', createdAt: time, updatedAt: time },
+      { projectId: 'project-a', status: 'accepted', createdAt: time, updatedAt: time },
+    ]);
+  });
+});
+
 describe('filters of a listing', () => {
   let images: Images;
   before(async () => {
@@ -409,6 +500,7 @@ describe('filters of a listing', () => {
       updatedAt: new Date(noon + 1000),
       store: 'file',
       storeKey: 'key/10',
+      members: [],
       failure: null,
     });
     assert.equal(await images.show(uuid('nobody made this')), undefined);

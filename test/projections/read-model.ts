@@ -7,6 +7,7 @@ import { leaseMigrations } from '../../infra/leases/migrations.ts';
 import { type Generation, liveGeneration, schemaOf } from '../../infra/read-model/generation.ts';
 import { readModelMigrations } from '../../infra/read-model/migrations.ts';
 import { type RebuildProgress, rebuild } from '../../infra/read-model/rebuild.ts';
+import type { OnUnprojectable } from '../../infra/read-model/sparing.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import type { ImageParts } from '../../projections/images/fold.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
@@ -29,7 +30,18 @@ export const rebuildFrom = (
   log: Pick<EventLog, 'readAll' | 'head'>,
   projection: Projection<ImageParts> = imagesProjection,
 ): Promise<RebuildProgress> =>
-  rebuild({ projection, pool, log, signal: new AbortController().signal });
+  rebuild({
+    projection,
+    pool,
+    log,
+    signal: new AbortController().signal,
+    onUnprojectable: unexpected,
+  });
+
+/** Every event of these tests can be projected, unless a test says otherwise. */
+export const unexpected: OnUnprojectable = (event, error) => {
+  throw new Error(`${event.streamId} revision ${event.revision} was passed over`, { cause: error });
+};
 
 export async function live(pool: Pool): Promise<Generation> {
   const generation = await liveGeneration(pool, imagesProjection);
@@ -60,7 +72,11 @@ export interface RunningProjector {
 export function startProjector(
   pool: Pool,
   log: EventLog,
-  { lease = ownLease, projection = imagesProjection } = {},
+  {
+    lease = ownLease,
+    projection = imagesProjection,
+    onUnprojectable = unexpected as OnUnprojectable,
+  } = {},
 ): RunningProjector {
   const stop = new AbortController();
   let isReady = false;
@@ -70,6 +86,7 @@ export function startProjector(
     log,
     logger: quiet,
     lease,
+    onUnprojectable,
     passStep: () => {},
     stopping: stop.signal,
     onReady: () => {

@@ -18,6 +18,7 @@ const listing: ListQuery = {
   viewer: { projectId: 'project-a', isAdmin: false },
   filters: [],
   visibility: undefined,
+  memberStatus: 'accepted',
   hidden: false,
   sort: [
     { key: 'created_at', direction: 'desc' },
@@ -121,6 +122,7 @@ test('a new generation that is older than the live one is not swapped in', async
     pool,
     log: logOf(events.slice(0, 1)),
     signal: giveUp.signal,
+    onUnprojectable: unexpected,
     onProgress: ({ phase }) => {
       if (phase === 'swap') setImmediate(() => giveUp.abort());
     },

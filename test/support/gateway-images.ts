@@ -59,18 +59,26 @@ function afterMarker(
   return sorted.findIndex(({ id }) => id === marker) + 1;
 }
 
-function matches(record: ImageRecord, { viewer, filters, hidden, visibility }: ListQuery): boolean {
-  const own = record.owner === viewer.projectId;
-  const listed =
-    visibility === undefined
-      ? own || record.visibility !== 'community'
-      : visibility === 'all' || record.visibility === visibility;
+function matches(record: ImageRecord, query: ListQuery): boolean {
+  const { filters, hidden, visibility } = query;
   return (
-    isVisibleTo(record, viewer) &&
-    listed &&
+    isListed(record, query) &&
+    (visibility === undefined || visibility === 'all' || record.visibility === visibility) &&
     record.hidden === hidden &&
     filters.every((filter) => holds(filter, record))
   );
+}
+
+function isListed(
+  { members, owner, visibility }: ImageRecord,
+  { memberStatus, viewer, visibility: asked }: ListQuery,
+): boolean {
+  if (owner !== null && owner === viewer.projectId) return true;
+  if (visibility === 'community') return asked !== undefined;
+  if (viewer.isAdmin || visibility === 'public') return true;
+  if (visibility === 'private') return false;
+  const status = members.find(({ projectId }) => projectId === viewer.projectId)?.status;
+  return status !== undefined && (memberStatus === 'all' || status === memberStatus);
 }
 
 function holds(filter: Filter, record: ImageRecord): boolean {

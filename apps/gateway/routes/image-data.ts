@@ -61,8 +61,8 @@ export function imageDataRoutes(
       throw new HttpError(400, 'Stores cannot be preferred: there is only one.');
     ctx.status = 204;
     const { checksum, size, store, storeKey } = record;
+    const part = partOf(ctx, size ?? 0);
     if (store === null || storeKey === null || size === null) return;
-    const part = partOf(ctx, size);
     const object = await opened(stores, store, storeKey, logger);
     if (object === undefined) return;
     try {

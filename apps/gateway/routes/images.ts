@@ -63,11 +63,15 @@ export function imageRoutes(
   router.patch('/v2/images/:imageId', async (ctx) => {
     const version = patchVersion(ctx.headers['content-type']);
     const operations = patchFrom(await jsonBody(ctx), version);
-    const record = await commands.performAndShow(ctx.call, imageIdOf(ctx), {
-      type: 'UpdateImage',
-      caller: ctx.call.caller,
-      operations,
-    });
+    const imageId = imageIdOf(ctx);
+    const record =
+      operations.length === 0 // nothing is saved, so that seeing the image is enough
+        ? await visibleImage({ images, access }, imageId, ctx.call)
+        : await commands.performAndShow(ctx.call, imageId, {
+            type: 'UpdateImage',
+            caller: ctx.call.caller,
+            operations,
+          });
     ctx.body = imageDocument(record);
   });
 

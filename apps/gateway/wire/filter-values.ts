@@ -33,13 +33,13 @@ function splitOperator(text: string): { operator: string | undefined; operand: s
 }
 
 const isoPattern =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
+  /^(?<year>\d{4})(-?)(?<month>\d\d)\2(?<day>\d\d)(?:[T ](?<hours>\d\d)(:?)(?<minutes>\d\d)(?:\6(?<seconds>\d\d)(?:[.,]\d+)?)?(?<zone>Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
 
-/** ISO 8601 cut to whole seconds, UTC where it names no zone; undefined for anything else. */
+/** ISO 8601, extended or basic (`20200131T235959Z`), cut to whole seconds, UTC where it names no zone; undefined for anything else. */
 function isoTime(text: string): Date | undefined {
-  const match = isoPattern.exec(text);
-  if (!match) return undefined;
-  const [, year, month, day, hours = '00', minutes = '00', seconds = '00', zone = 'Z'] = match;
+  const groups = isoPattern.exec(text)?.groups;
+  if (!groups) return undefined;
+  const { year, month, day, hours = '00', minutes = '00', seconds = '00', zone = 'Z' } = groups;
   const time = new Date(`${year}-${month}-${day}T${hours}:${minutes}:${seconds}${fullZone(zone)}`);
   const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
   return Number.isNaN(time.getTime()) || Number(day) > lastDay ? undefined : time;
@@ -67,9 +67,16 @@ function listed(text: string): readonly string[] {
   }
 }
 
-/** A count of 0 or more; beyond what a number holds exactly it makes no difference how far. */
+/** A count of 0 or more. */
 export function wholeNumber(name: string, text: string): number {
-  if (!/^\d+$/.test(text.trim()))
-    throw new HttpError(400, `${name} must be a whole number, not "${text}".`);
-  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+  const value = integer(text);
+  if (value !== undefined && value >= 0) return value;
+  throw new HttpError(400, `${name} must be a whole number, not "${text}".`);
+}
+
+/** Beyond what a number holds exactly it makes no difference how far; undefined for what is no integer. */
+export function integer(text: string): number | undefined {
+  if (!/^[+-]?\d+$/.test(text.trim())) return undefined;
+  const { MIN_SAFE_INTEGER, MAX_SAFE_INTEGER } = Number;
+  return Math.max(MIN_SAFE_INTEGER, Math.min(Number(text), MAX_SAFE_INTEGER));
 }

@@ -36,4 +36,4 @@ export function imageDocument(record: ImageRecord): JsonObject {
 }
 
 /** Whole seconds, UTC. */
-const timestamp = (time: Date): string => `${time.toISOString().slice(0, 19)}Z`;
+export const timestamp = (time: Date): string => `${time.toISOString().slice(0, 19)}Z`;

@@ -1,8 +1,13 @@
-import { type Visibility, visibilities } from '../../../domain/image/attributes.ts';
+import {
+  type MemberStatus,
+  memberStatuses,
+  type Visibility,
+  visibilities,
+} from '../../../domain/image/attributes.ts';
 import type { Viewer } from '../../../domain/image/visibility.ts';
 import type { Filter, ListQuery } from '../../../projections/images/list-query.ts';
 import { HttpError } from '../http-error.ts';
-import { oneOfValues, timeCondition, wholeNumber } from './filter-values.ts';
+import { integer, oneOfValues, timeCondition, wholeNumber } from './filter-values.ts';
 import { isUuid } from './image-schema.ts';
 import { allOf, lastOf, type Parameters } from './query-string.ts';
 import { sortFrom } from './sort.ts';
@@ -27,20 +32,17 @@ const apart: ReadonlySet<string> = new Set([
 /** The query of `GET /v2/images` (reference, section 6.3); 400 for what makes no sense. */
 export function listQueryFrom(parameters: Parameters, viewer: Viewer): ListQuery {
   const limit = lastOf(parameters, 'limit');
-  const memberStatus = lastOf(parameters, 'member_status');
-  if (memberStatus !== undefined) oneOf('member_status', memberStatus, memberStatuses);
   return {
     viewer,
     filters: filtersFrom(parameters),
     visibility: visibilityFrom(lastOf(parameters, 'visibility')),
+    memberStatus: memberStatusFrom(lastOf(parameters, 'member_status')),
     hidden: hiddenFrom(lastOf(parameters, 'os_hidden')),
     sort: sortFrom(parameters),
     marker: markerFrom(lastOf(parameters, 'marker')),
     limit: limit === undefined ? defaultLimit : Math.min(wholeNumber('limit', limit), maxLimit),
   };
 }
-
-const memberStatuses = ['pending', 'accepted', 'rejected', 'all'] as const;
 
 function filtersFrom(parameters: Parameters): readonly Filter[] {
   const names = new Set(parameters.map(([name]) => name));
@@ -75,15 +77,11 @@ function filterFrom(name: string, text: string): Filter {
     case 'min_ram':
     case 'size':
     case 'virtual_size':
-      return { kind: 'number', field: name, comparison: 'eq', value: wholeNumber(name, text) };
+      return equalTo(name, integer(text));
     case 'size_min':
+      return { kind: 'number', field: 'size', comparison: 'gte', value: bound(name, text) };
     case 'size_max':
-      return {
-        kind: 'number',
-        field: 'size',
-        comparison: name === 'size_min' ? 'gte' : 'lte',
-        value: wholeNumber(name, text),
-      };
+      return { kind: 'number', field: 'size', comparison: 'lte', value: bound(name, text) };
     case 'created_at':
     case 'updated_at':
       return { kind: 'time', field: name, ...timeCondition(name, text) };
@@ -96,10 +94,29 @@ function filterFrom(name: string, text: string): Filter {
   }
 }
 
+/** What is no number equals none: the listing is empty, and there is no error. */
+const equalTo = (field: NumberField, value: number | undefined): Filter =>
+  value === undefined
+    ? { kind: 'one-of', field: 'id', values: [] }
+    : { kind: 'number', field, comparison: 'eq', value };
+
+type NumberField = (Filter & { kind: 'number' })['field'];
+
+function bound(name: string, text: string): number {
+  const value = integer(text);
+  if (value !== undefined) return value;
+  throw new HttpError(400, `${name} must be an integer, not "${text}".`);
+}
+
 const visibilityFrom = (text: string | undefined): Visibility | 'all' | undefined =>
   text === undefined
     ? undefined
     : oneOf<Visibility | 'all'>('visibility', text, [...visibilities, 'all']);
+
+const memberStatusFrom = (text: string | undefined): MemberStatus | 'all' =>
+  text === undefined
+    ? 'accepted'
+    : oneOf<MemberStatus | 'all'>('member_status', text, [...memberStatuses, 'all']);
 
 const hiddenFrom = (text: string | undefined): boolean =>
   text !== undefined && oneOf('os_hidden', text.toLowerCase(), ['true', 'false']) === 'true';

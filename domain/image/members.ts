@@ -1,0 +1,69 @@
+import { Refused } from '../refused.ts';
+import type { Access, Caller } from './access.ts';
+import type { Member } from './attributes.ts';
+import type { CallerCommand } from './commands.ts';
+import type { ImageEvent } from './events.ts';
+import type { Image } from './state.ts';
+import type { Seen } from './visibility.ts';
+
+type Existing = Exclude<Image, { status: 'absent' | 'deleted' }>;
+type Command<Type extends CallerCommand['type']> = CallerCommand & { readonly type: Type };
+
+/** Members of an image that is not shared rest until it is shared again. */
+export function requireShared(image: Pick<Seen, 'visibility'>): void {
+  if (image.visibility !== 'shared')
+    throw new Refused('not-shared', 'Only shared images have members.');
+}
+
+/** The entries that a caller may know of: its own, or all of them where the image is its own. */
+export const membersSeenBy = <Entry extends Member>(
+  image: { readonly owner: string | null; readonly members: readonly Entry[] },
+  caller: Caller,
+  access: Access,
+): readonly Entry[] =>
+  access.isAdmin(caller) || (image.owner !== null && image.owner === caller.projectId)
+    ? image.members
+    : image.members.filter(({ projectId }) => projectId === caller.projectId);
+
+export const unknownMember = (projectId: string): Refused =>
+  new Refused('member-unknown', `${projectId} not found in the member list of the image`);
+
+/** `limit` is how many an image may have, below zero any number. The project is not looked up: nobody knows it here. */
+export function decideAddition(
+  { member }: Command<'AddMember'>,
+  state: Existing,
+  limit: number,
+): readonly ImageEvent[] {
+  requireShared(state);
+  const attempted = state.members.length + 1;
+  if (limit >= 0 && attempted > limit)
+    throw new Refused(
+      'limit-exceeded',
+      `The limit has been exceeded on the number of allowed image members for this image. Attempted: ${attempted}, Maximum: ${limit}`,
+    );
+  if (state.members.some(({ projectId }) => projectId === member))
+    throw new Refused('member-exists', `Image is already shared with ${member}`);
+  return [{ type: 'MemberAdded', data: { member } }];
+}
+
+/** An entry that the caller may not know of is not there; only then do rules count, which look at this entry alone. */
+export function decideOnMember(
+  command: Command<'SetMemberStatus' | 'RemoveMember'>,
+  state: Existing,
+  access: Access,
+): readonly ImageEvent[] {
+  const { caller, member } = command;
+  access.authorize('get_image', state, caller);
+  requireShared(state);
+  const entry = membersSeenBy(state, caller, access).find(({ projectId }) => projectId === member);
+  if (entry === undefined) throw unknownMember(member);
+  const target = { ...state, members: [entry] };
+  if (command.type === 'RemoveMember') {
+    access.authorize('delete_member', target, caller);
+    return [{ type: 'MemberRemoved', data: { member } }];
+  }
+  access.authorize('modify_member', target, caller);
+  const { status } = command;
+  if (status === entry.status) return [];
+  return [{ type: 'MemberStatusChanged', data: { member, from: entry.status, to: status } }];
+}
