@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 
@@ -37,6 +36,15 @@ export function keepRunning(options: ChildOptions): Child {
   const pause = new AbortController();
   const first = deferred<Readonly<Record<string, unknown>>>();
 
+  /** What others make of a process's life must not end our care for it. */
+  const tell = (call: () => void): void => {
+    try {
+      call();
+    } catch (error) {
+      log.error({ err: error }, `what becomes of the ${name} could not be told`);
+    }
+  };
+
   const runOnce = async (): Promise<void> => {
     const child = fork(file, [], {
       env: options.environment(),
@@ -46,25 +54,31 @@ export function keepRunning(options: ChildOptions): Child {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     current = child;
-    options.onPid(child.pid);
+    const ended = endOf(child);
+    tell(() => options.onPid(child.pid));
     let owner: string | undefined;
     child.on('message', (message: Readonly<Record<string, unknown>>) => {
       owner = String(message.owner);
       first.resolve(message);
     });
-    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    const ending = await ended;
     current = undefined;
-    options.onPid(undefined);
-    if (owner !== undefined && !stopping) options.onDeath(owner);
-    first.reject(new Error(`the ${name} ended while starting (${signal ?? `exit code ${code}`})`));
-    if (!stopping) log.warn({ code, signal }, `the ${name} ended; it is started again`);
+    tell(() => options.onPid(undefined));
+    const dead = owner;
+    if (dead !== undefined && !stopping) tell(() => options.onDeath(dead));
+    const how = ending.err?.message ?? ending.signal ?? `exit code ${ending.code}`;
+    first.reject(new Error(`the ${name} ended while starting (${how})`));
+    if (!stopping) log.warn(ending, `the ${name} ended; it is started again`);
   };
 
   const run = async (): Promise<void> => {
     let pauseMs = shortestPauseMs;
     while (!stopping) {
       const began = Date.now();
-      await runOnce();
+      await runOnce().catch((error) => {
+        first.reject(error);
+        log.error({ err: error }, `the ${name} cannot be started`);
+      });
       if (stopping) return;
       pauseMs = Date.now() - began > settledAfterMs ? shortestPauseMs : pauseMs;
       await delay(pauseMs, undefined, { signal: pause.signal }).catch(() => {});
@@ -85,6 +99,23 @@ export function keepRunning(options: ChildOptions): Child {
       clearTimeout(harder);
     },
   };
+}
+
+interface Ending {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Why there never was a process: none left to be had, or no memory. */
+  readonly err?: Error;
+}
+
+function endOf(child: ChildProcess): Promise<Ending> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+    // Of a process that runs, an error says that it could not be sent something.
+    child.on('error', (err) => {
+      if (child.pid === undefined) resolve({ code: null, signal: null, err });
+    });
+  });
 }
 
 /** `Promise.withResolvers`, which Node 20 lacks. */

@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Logger } from '../../infra/telemetry/logger.ts';
 
 /** What a running tree says of itself in `running.json` of its data directory, for operators and their tools. */
 export interface Running {
@@ -12,17 +13,28 @@ export interface Running {
 
 const fileIn = (dataDir: string): string => join(dataDir, 'running.json');
 
-/** Keeps the file true; readers never see half of it. */
-export function runningFile(dataDir: string) {
+const retryMs = 1_000;
+
+/** Keeps the file true, as soon as the disk lets it; readers never see half of it. */
+export function runningFile(dataDir: string, log: Logger) {
   const file = fileIn(dataDir);
   const parts = new Map<string, number>();
   let rest = { url: null as string | null, postgresUrl: '' };
   let closed = false;
+  let retry: NodeJS.Timeout | undefined;
   const write = (): void => {
     if (closed) return;
     const running: Running = { pid: process.pid, ...rest, parts: Object.fromEntries(parts) };
-    writeFileSync(`${file}.new`, `${JSON.stringify(running, undefined, 2)}\n`, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    const isRetry = retry !== undefined;
+    clearTimeout(retry);
+    retry = undefined;
+    try {
+      writeFileSync(`${file}.new`, `${JSON.stringify(running, undefined, 2)}\n`, { mode: 0o600 });
+      renameSync(`${file}.new`, file);
+    } catch (error) {
+      if (!isRetry) log.warn({ err: error, file }, 'cannot be written; trying again');
+      retry = setTimeout(write, retryMs).unref();
+    }
   };
   return {
     setPart(name: string, pid: number | undefined): void {
@@ -36,6 +48,7 @@ export function runningFile(dataDir: string) {
     },
     remove(): void {
       closed = true;
+      clearTimeout(retry);
       rmSync(file, { force: true });
     },
   };

@@ -63,7 +63,7 @@ async function runTree(config: Config, environment: Environment): Promise<void> 
   const dataDir = config['data-dir'];
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const disown = await takeOwnership(join(dataDir, 'daguerre.owner'));
-  const running = runningFile(dataDir);
+  const running = runningFile(dataDir, log);
   const stops: (() => Promise<void>)[] = [disown, async () => running.remove()];
   try {
     let postgresUrl = config['postgres-url'];
