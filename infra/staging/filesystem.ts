@@ -22,15 +22,20 @@ import {
   unlessMissing,
   writeFully,
 } from '../files/files.ts';
+import { type Room, reservedRoom } from '../files/room.ts';
 
 /**
  * Staged uploads as files, readable by every process of the machine while they grow:
  *
  *     {directory}/{imageId}/{uploadId}      the watermark is the file's size
  *
- * `openFile` is for fault tests.
+ * A reserve of the file system is left free. `openFile` and `room` are for fault tests.
  */
-export function filesystemStaging(directory: string, openFile: OpenFile = open): Staging {
+export function filesystemStaging(
+  directory: string,
+  openFile: OpenFile = open,
+  room: Room = reservedRoom(directory),
+): Staging {
   const imageDirectory = ({ imageId }: StagedKey): string => join(directory, imageId);
   const pathOf = (key: StagedKey): string => {
     if (!isUuid(key.imageId) || !isUuid(key.uploadId))
@@ -47,10 +52,11 @@ export function filesystemStaging(directory: string, openFile: OpenFile = open):
     async create(key) {
       const path = pathOf(key);
       await fullMeansStagingFull(makeDirectory(directory, openFile));
+      await fullMeansStagingFull(room.take(1));
       const file = await fullMeansStagingFull(
         inDirectory(imageDirectory(key), () => openFile(path, 'wx')),
       );
-      return writer(file, {
+      return writer(file, room, {
         sync: async () => {
           await file.sync();
           await sync(imageDirectory(key), openFile);
@@ -82,6 +88,7 @@ export function filesystemStaging(directory: string, openFile: OpenFile = open):
 
 function writer(
   file: FileHandle,
+  room: Room,
   { sync, remove }: { sync: () => Promise<void>; remove: () => Promise<void> },
 ): StagedWriter {
   let size = 0;
@@ -99,6 +106,7 @@ function writer(
   return {
     write: (chunks) =>
       attempt(async () => {
+        await room.take(chunks.reduce((sum, { length }) => sum + length, 0));
         size += await writeFully(file, chunks, size);
       }),
     seal: () =>

@@ -24,6 +24,7 @@ import {
   unlessMissing,
   writeFully,
 } from '../files/files.ts';
+import { type Room, reservedRoom } from '../files/room.ts';
 
 const copyBytes = 1024 * 1024;
 
@@ -33,9 +34,14 @@ const copyBytes = 1024 * 1024;
  *     {directory}/{imageId}/{uploadId}/{epoch}               whole and durable
  *     {directory}/{imageId}/{uploadId}/{epoch}.part-{uuid}   a copy on its way, or left by a crash
  *
- * `list` names a key of which only a part is there, too: the log judges both alike, and `remove` takes both.
+ * `list` names a key of which only a part is there, too: the log judges both alike, and `remove` takes both. Copies leave
+ * a reserve of the file system free.
  */
-export function filesystemStore(directory: string, openFile: OpenFile = open): Store {
+export function filesystemStore(
+  directory: string,
+  openFile: OpenFile = open,
+  room: Room = reservedRoom(directory),
+): Store {
   const pathOf = (key: string): string => {
     if (!isKey(key)) throw new TypeError(`not a stored object's key: ${key}`);
     return join(directory, key);
@@ -52,7 +58,7 @@ export function filesystemStore(directory: string, openFile: OpenFile = open): S
       const path = pathOf(key);
       try {
         await makeDirectory(directory, openFile);
-        await putOnce(staged, path, size, signal, openFile);
+        await putOnce(staged, path, size, signal, openFile, room);
         try {
           await makeDurable(path);
         } catch (error) {
@@ -111,6 +117,7 @@ async function putOnce(
   size: number,
   signal: AbortSignal,
   openFile: OpenFile,
+  room: Room,
 ): Promise<void> {
   const available = await staged.watermark();
   if (available < size) throw new Error(`only ${available} of ${size} bytes are staged`);
@@ -119,7 +126,7 @@ async function putOnce(
   try {
     const target = await inDirectory(dirname(path), () => openFile(part, 'wx'));
     try {
-      await copy(staged, target, size, signal);
+      await copy(staged, target, size, signal, room);
       await target.sync();
     } finally {
       await target.close();
@@ -146,6 +153,7 @@ async function copy(
   target: FileHandle,
   size: number,
   signal: AbortSignal,
+  room: Room,
 ): Promise<void> {
   const buffer = new Uint8Array(Math.min(copyBytes, Math.max(size, 1)));
   for (let done = 0; done < size; ) {
@@ -153,6 +161,7 @@ async function copy(
     const wanted = buffer.subarray(0, Math.min(buffer.length, size - done));
     const count = await staged.read(wanted, done);
     if (count === 0) throw new Error(`the staged bytes end at ${done} of ${size}`);
+    await room.take(count);
     done += await writeFully(target, [wanted.subarray(0, count)], done);
   }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { StagingFull } from '../../domain/staging.ts';
+import { reservedRoom } from '../../infra/files/room.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { memoryStaging } from '../../infra/staging/memory.ts';
 import { stagingContract } from '../contracts/staging.ts';
@@ -30,6 +31,31 @@ test('a full disk is StagingFull, and the abort leaves nothing', async () => {
   await assert.rejects(writer.write([mebibyte, mebibyte]), StagingFull);
   await writer.abort();
   assert.deepEqual(await readdir(directory), []);
+});
+
+test('the reserve of the file system is not for uploads', async () => {
+  const mebibytes = (count: number): number => count * mebibyte.length;
+  const disk = { total: mebibytes(100), free: mebibytes(5) };
+  const directory = await newDirectory();
+  const room = reservedRoom(directory, async () => disk);
+  const staging = filesystemStaging(directory, open, room);
+  await assert.rejects(staging.create(newKey()), StagingFull);
+  disk.free = mebibytes(7);
+  const writer = await staging.create(newKey());
+  await writer.write([mebibyte]);
+  disk.free = mebibytes(6);
+  await assert.rejects(writer.write([mebibyte, mebibyte]), StagingFull);
+  await writer.abort();
+  assert.deepEqual(await readdir(directory), []);
+});
+
+test('the reserve is 1 GiB at most, and none where the size is not told', async () => {
+  const gibibyte = 1024 ** 3;
+  const free = 1.5 * gibibyte;
+  const large = reservedRoom(root, async () => ({ total: 1000 * gibibyte, free }));
+  await large.take(0.4 * gibibyte);
+  await assert.rejects(large.take(0.6 * gibibyte), { code: 'ENOSPC' });
+  await reservedRoom(root, async () => ({ total: 0, free: 0 })).take(gibibyte);
 });
 
 test('a short write goes on where it ended', async () => {
