@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from '../telemetry/logger.ts';
 import { type Beat, judge } from './judge.ts';
+import { withLeases } from './migrations.ts';
 
 export interface DeathWatch {
   /**
@@ -33,7 +34,7 @@ export function deathWatch(
   const watch = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       try {
-        judging.take(await read(), performance.now());
+        judging.take(await withLeases(pool, read), performance.now());
       } catch (error) {
         judging.failed(performance.now());
         log.warn({ err: error }, 'heartbeats cannot be read');

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from '../telemetry/logger.ts';
+import { withLeases } from './migrations.ts';
 
 export interface Heartbeat {
   /** Ends it and takes the row away, so that nobody waits out a lease. */
@@ -15,18 +16,21 @@ export interface HeartbeatOptions {
   readonly metrics?: () => Promise<readonly object[]>;
 }
 
-/** Shows that `owner` lives, `intervalMs` apart (a quarter of the lease is usual). A failed beat is only logged. */
+/**
+ * Shows that `owner` lives, `intervalMs` apart (a quarter of the lease is usual). A failed beat is only logged, and none
+ * begins while another is under way.
+ */
 export function startHeartbeat(
   pool: Pool,
   { owner, part, intervalMs, log, metrics }: HeartbeatOptions,
 ): Heartbeat {
-  let beating: Promise<void> = Promise.resolve();
   let beats = 0;
-  const beat = async (): Promise<void> => {
-    try {
-      const snapshot = metrics !== undefined && beats % 4 === 0 ? await metrics() : undefined;
-      beats += 1;
-      await pool.query({
+  const write = async (): Promise<void> => {
+    const snapshot = metrics !== undefined && beats % 4 === 0 ? await metrics() : undefined;
+    beats += 1;
+    const values = [owner, part, snapshot === undefined ? null : JSON.stringify(snapshot)];
+    await withLeases(pool, () =>
+      pool.query({
         name: 'heartbeat',
         text: `
           insert into heartbeats (owner, part, beat, metrics)
@@ -35,20 +39,26 @@ export function startHeartbeat(
           set beat = heartbeats.beat + 1,
             beaten_at = now(),
             metrics = coalesce(excluded.metrics, heartbeats.metrics)`,
-        values: [owner, part, snapshot === undefined ? null : JSON.stringify(snapshot)],
-      });
-    } catch (error) {
-      log.warn({ err: error }, 'a heartbeat could not be written');
-    }
+        values,
+      }),
+    );
   };
-  const timer = setInterval(() => {
-    beating = beating.then(beat);
-  }, intervalMs);
-  beating = beat().then(() => forget(pool).catch(() => {}));
+
+  let beating: Promise<void> | undefined;
+  const beat = (): void => {
+    beating ??= write()
+      .catch((error) => log.warn({ err: error }, 'a heartbeat could not be written'))
+      .finally(() => {
+        beating = undefined;
+      });
+  };
+  const timer = setInterval(beat, intervalMs);
+  beat();
+  const forgetting = forget(pool).catch(() => {});
   return {
     async stop() {
       clearInterval(timer);
-      await beating;
+      await Promise.all([beating, forgetting]);
       await pool.query('delete from heartbeats where owner = $1', [owner]).catch(() => {});
     },
   };
@@ -64,13 +74,15 @@ export const deadBeat = -1n;
 
 /** For who has seen the process end, as its parent does: nobody need wait out its lease. */
 export async function certifyDeath(pool: Pool, owner: string): Promise<void> {
-  await pool.query(
-    `
-      insert into heartbeats (owner, part, beat)
-      values ($1, '', $2)
-      on conflict (owner) do update
-      set beat = excluded.beat`,
-    [owner, deadBeat],
+  await withLeases(pool, () =>
+    pool.query(
+      `
+        insert into heartbeats (owner, part, beat)
+        values ($1, '', $2)
+        on conflict (owner) do update
+        set beat = excluded.beat`,
+      [owner, deadBeat],
+    ),
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { DeathWatch } from './death-watch.ts';
+import { withLeases } from './migrations.ts';
 
 export interface Lease {
   /** Whether `owner` holds it now, after taking it when it was free or its holder is dead. */
@@ -21,30 +22,32 @@ export function lease(
     onTakeOver,
   }: { name: string; owner: string; watch: DeathWatch; onTakeOver?: (from: string) => void },
 ): Lease {
+  const tryHold = async (): Promise<boolean> => {
+    const { rows } = await pool.query<{ owner: string; token: string | bigint }>({
+      name: 'lease-read',
+      text: 'select owner, token from leases where name = $1',
+      values: [name],
+    });
+    const held = rows[0];
+    if (held?.owner === owner) return true;
+    if (held !== undefined && !watch.isDead(held.owner)) return false;
+    const taken = await pool.query(
+      held === undefined
+        ? {
+            text: 'insert into leases (name, owner, token) values ($1, $2, 1) on conflict do nothing',
+            values: [name, owner],
+          }
+        : {
+            text: 'update leases set owner = $2, token = token + 1 where name = $1 and token = $3',
+            values: [name, owner, held.token],
+          },
+    );
+    if (taken.rowCount === 1 && held !== undefined) onTakeOver?.(held.owner);
+    return taken.rowCount === 1;
+  };
+
   return {
-    async tryHold() {
-      const { rows } = await pool.query<{ owner: string; token: string | bigint }>({
-        name: 'lease-read',
-        text: 'select owner, token from leases where name = $1',
-        values: [name],
-      });
-      const held = rows[0];
-      if (held?.owner === owner) return true;
-      if (held !== undefined && !watch.isDead(held.owner)) return false;
-      const taken = await pool.query(
-        held === undefined
-          ? {
-              text: 'insert into leases (name, owner, token) values ($1, $2, 1) on conflict do nothing',
-              values: [name, owner],
-            }
-          : {
-              text: 'update leases set owner = $2, token = token + 1 where name = $1 and token = $3',
-              values: [name, owner, held.token],
-            },
-      );
-      if (taken.rowCount === 1 && held !== undefined) onTakeOver?.(held.owner);
-      return taken.rowCount === 1;
-    },
+    tryHold: () => withLeases(pool, tryHold),
     async release() {
       await pool.query('delete from leases where name = $1 and owner = $2', [name, owner]);
     },

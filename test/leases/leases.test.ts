@@ -11,7 +11,7 @@ import {
 } from '../../infra/leases/heartbeat.ts';
 import { judge } from '../../infra/leases/judge.ts';
 import { lease } from '../../infra/leases/lease.ts';
-import { leaseMigrations } from '../../infra/leases/migrations.ts';
+import { ensureLeases, leaseMigrations } from '../../infra/leases/migrations.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { testDatabase } from '../support/postgres.ts';
 
@@ -137,6 +137,60 @@ test('a heartbeat is written at once, moves, carries metrics, and is gone after 
   assert.deepEqual(await metricsOfParts(pool, ['gateway'], 60_000), []);
   await heartbeat.stop();
   assert.equal(await beat(), 0);
+});
+
+test('dropped tables are made again, and everybody lives on', async () => {
+  const watch = deathWatch(pool, { leaseMs, log });
+  closing.push(() => watch.stop());
+  const heartbeat = startHeartbeat(pool, {
+    owner: 'worker-1',
+    part: 'worker',
+    intervalMs: 20,
+    log,
+  });
+  closing.push(() => heartbeat.stop());
+  const held = lease(pool, { name: 'dispatcher', owner: 'worker-1', watch });
+  assert.equal(await held.tryHold(), true);
+  await until('it lives', () => watch.living('worker').includes('worker-1'));
+
+  await pool.query('drop table heartbeats, leases');
+  assert.equal(await held.tryHold(), true);
+  const beat = async (): Promise<boolean> =>
+    (await pool.query("select from heartbeats where owner = 'worker-1'")).rowCount === 1;
+  await until('it beats again', () => beat().catch(() => false));
+  await until('it is seen to live', () => watch.living('worker').includes('worker-1'));
+  await pool.query('drop table heartbeats');
+  await certifyDeath(pool, 'worker-2');
+  await until('the other is dead', () => watch.isDead('worker-2'));
+});
+
+test('many that find the tables dropped make them together', async () => {
+  await pool.query('drop table heartbeats, leases');
+  await Promise.all(Array.from({ length: 10 }, () => ensureLeases(pool)));
+  assert.deepEqual(await metricsOfParts(pool, ['worker'], 1), []);
+});
+
+test('a beat that takes for ever holds no others up behind it', async () => {
+  const client = await pool.connect();
+  await client.query('begin');
+  await client.query('lock table heartbeats');
+  let asked = 0;
+  const heartbeat = startHeartbeat(pool, {
+    owner: 'worker-1',
+    part: 'worker',
+    intervalMs: 1,
+    log,
+    metrics: async () => {
+      asked += 1;
+      return [];
+    },
+  });
+  await delay(50);
+  assert.equal(asked, 1);
+  await client.query('commit');
+  client.release();
+  await until('it beats on', () => asked > 1);
+  await heartbeat.stop();
 });
 
 describe('a lease', () => {
