@@ -16,9 +16,12 @@ import { runPart } from '../part.ts';
 import { app } from './app.ts';
 import { identityOf } from './identity-of.ts';
 import { logTail } from './log-tail.ts';
+import { defaultBounds, recordRefusals } from './refusals.ts';
 import { gatewayServer } from './server.ts';
 
 const queryConnections = 16;
+/** A Postgres that does not answer for so long has gone without a word. */
+const queryTimeoutMs = 15_000;
 /** Requests that run may end for this long when the gateway stops; then uploads are broken off and get as long to answer. */
 const graceMs = 5_000;
 
@@ -36,9 +39,20 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     log: logger,
     max: queryConnections,
     applicationName: 'gateway',
+    queryTimeoutMs,
   });
-  const leases = postgresPool(postgresUrl, { log: logger, max: 2, applicationName: 'gateway' });
-  const besideLog = postgresPool(eventLogUrl, { log: logger, max: 2, applicationName: 'gateway' });
+  const leases = postgresPool(postgresUrl, {
+    log: logger,
+    max: 2,
+    applicationName: 'gateway',
+    queryTimeoutMs: leaseMs / 2,
+  });
+  const besideLog = postgresPool(eventLogUrl, {
+    log: logger,
+    max: 2,
+    applicationName: 'gateway',
+    queryTimeoutMs,
+  });
   const log = postgresEventLog(eventLogUrl, { log: logger, upcast });
   const shown = visible(queries, postgresUrl, { log: logger, models: [imagesProjection.name] });
   const heartbeat = startHeartbeat(leases, {
@@ -52,13 +66,24 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const tail = await logTail(log, following.signal);
 
   const { identity, close: closeIdentity } = identityOf(config);
+  const personal = personalRecords(besideLog);
+  const refusals = recordRefusals({
+    log,
+    personal,
+    logger,
+    now: () => new Date(),
+    windowMs: 60_000,
+    bounds: defaultBounds,
+  });
+
   const { handle, uploads } = app({
     log,
     images: imageQueries(queries),
     visible: shown,
-    personal: personalRecords(besideLog),
+    personal,
     identity,
     access: access(policy),
+    refusals,
     logger,
     metrics: processMetrics('gateway'),
     metricsOfOthers: () => metricsOfParts(leases, ['worker', 'projector'], 10 * leaseMs),
@@ -89,6 +114,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   });
   await Promise.race([asked, tail.ended]);
   await server.stop(graceMs, uploads.stop);
+  await refusals.stop();
   closeIdentity();
   following.abort();
   await tail.ended;

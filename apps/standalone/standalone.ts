@@ -79,7 +79,12 @@ async function runTree(config: Config, environment: Environment): Promise<void> 
     const eventLogUrl = config['event-log-url'] ?? postgresUrl;
     await migrateAll({ postgresUrl, eventLogUrl }, log);
 
-    const beats = postgresPool(postgresUrl, { log, max: 1, applicationName: 'daguerre up' });
+    const beats = postgresPool(postgresUrl, {
+      log,
+      max: 1,
+      applicationName: 'daguerre up',
+      queryTimeoutMs: 5_000,
+    });
     stops.push(() => beats.end());
 
     let port = config.port;
@@ -100,11 +105,14 @@ async function runTree(config: Config, environment: Environment): Promise<void> 
       return child;
     };
     const first = [start('projector'), start('worker')].map((child) => child.firstReady);
-    const gateway = start('gateway').firstReady;
+    // A gateway that dies before the others are ready comes back on the port that it has told.
+    const gateway = start('gateway').firstReady.then((said) => {
+      port = Number(said.port);
+      return said;
+    });
     const began = await Promise.race([Promise.all([gateway, ...first]), stopAsked]);
     if (began === undefined) return;
     const [listening] = began;
-    port = Number(listening.port);
     const url = config['public-endpoint'] ?? String(listening.url);
     running.setUrls({ url: String(listening.url) });
     process.stdout.write(banner(config, url));

@@ -20,24 +20,35 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   const postgresUrl = config['postgres-url'];
   if (postgresUrl === undefined) throw new Error('the worker needs --postgres-url');
   const leaseMs = config['lease-ms'];
-  const pool = postgresPool(postgresUrl, { log: logger, max: 5, applicationName: 'worker' });
+  const pool = postgresPool(postgresUrl, {
+    log: logger,
+    max: 3,
+    applicationName: 'worker',
+    queryTimeoutMs: 15_000,
+  });
+  const leases = postgresPool(postgresUrl, {
+    log: logger,
+    max: 3,
+    applicationName: 'worker',
+    queryTimeoutMs: leaseMs / 2,
+  });
   const log = postgresEventLog(config['event-log-url'] ?? postgresUrl, { log: logger, upcast });
   const queue = bullmqJobQueue(postgresQueueConnection(postgresUrl, logger), logger);
   const told = processMetrics('worker');
   const metrics = workerMetrics(told, () => queue.depth());
-  const heartbeat = startHeartbeat(pool, {
+  const heartbeat = startHeartbeat(leases, {
     owner,
     part: 'worker',
     intervalMs: leaseMs / 4,
     log: logger,
     metrics: told.snapshot,
   });
-  const watch = deathWatch(pool, { leaseMs, log: logger });
+  const watch = deathWatch(leases, { leaseMs, log: logger });
   const threads = digestThreads({
     ...(config['digest-threads'] === undefined ? {} : { count: config['digest-threads'] }),
     onHalf: () => passStep('worker.digests-half'),
   });
-  const dispatcherLease = lease(pool, {
+  const dispatcherLease = lease(leases, {
     name: 'dispatcher',
     owner,
     watch,
@@ -77,5 +88,5 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   await watch.stop();
   await heartbeat.stop();
   await log.close();
-  await pool.end();
+  await Promise.all([pool.end(), leases.end()]);
 });
