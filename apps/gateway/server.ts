@@ -38,7 +38,10 @@ export function gatewayServer(application: RequestListener, log: Logger): Gatewa
   );
   server.on('checkContinue', handle);
   server.on('clientError', answerUnreadable);
-  server.on('connect', (_request, socket) => answerRaw(socket, 501, 'This is no proxy.'));
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => {}).once('finish', () => socket.destroy());
+    answerRaw(socket, 501, 'The method CONNECT is not implemented.');
+  });
   return {
     async listen(port, host) {
       server.listen(port, host);
@@ -65,7 +68,11 @@ async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return Promise.race([done, timeout]).finally(() => late.abort());
 }
 
-type UnreadableError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
+interface UnreadableError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer;
+  /** Where in the packet it became unreadable. */
+  readonly bytesParsed?: number;
+}
 
 /** Answers what Node's parser could not read, as far as the connection still can. */
 function answerUnreadable(error: UnreadableError, socket: Duplex): void {
@@ -75,15 +82,17 @@ function answerUnreadable(error: UnreadableError, socket: Duplex): void {
   }
   if (error.code === 'HPE_HEADER_OVERFLOW')
     answerRaw(socket, 431, 'The headers of the request are too large.');
-  else if (error.code === 'HPE_INVALID_METHOD' && beginsWithRequestLine(error.rawPacket))
+  else if (error.code === 'HPE_INVALID_METHOD' && isRequestLine(error))
     answerRaw(socket, 501, 'The method of the request is not implemented.');
   else answerRaw(socket, 400, 'The request cannot be read.');
 }
 
 /** Node's parser gives the same error for a method that it does not know and for what is no HTTP at all. */
-const beginsWithRequestLine = (packet: Buffer | undefined): boolean =>
-  packet !== undefined &&
-  /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/1\.[01]\r?\n/.test(packet.toString('latin1'));
+function isRequestLine({ rawPacket, bytesParsed = 0 }: UnreadableError): boolean {
+  const text = rawPacket?.toString('latin1') ?? '';
+  const line = text.slice(text.lastIndexOf('\n', bytesParsed) + 1);
+  return /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/1\.[01]\r?\n/.test(line);
+}
 
 /** Answers on a connection whose request never became one, and ends it. */
 function answerRaw(socket: Duplex, status: number, message: string): void {

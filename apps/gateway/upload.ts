@@ -183,7 +183,12 @@ export function uploads(ports: UploadPorts): Uploads {
       const position = error instanceof Ended ? error.end.position : aborted?.position;
       await writer
         ?.abort()
-        .catch((err) => logger.error({ err, ...key }, 'staged bytes are left to the sweeper'));
+        .catch((err) =>
+          logger.error(
+            { requestId: call.requestId, ...key, err },
+            'staged bytes are left to the sweeper',
+          ),
+        );
       if (position !== undefined && !(error instanceof ClientGone))
         await commands.visible(position).catch(() => {});
       // The bytes of a deleted image are swept at once, under our hands: that is what broke the upload then.

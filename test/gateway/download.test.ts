@@ -66,6 +66,13 @@ describe('GET /v2/images/{id}/file', () => {
       assert.equal(got.headers['content-md5'], undefined);
     });
 
+  for (const headers of [{ Range: 'bytes=0-3' }, { 'Content-Range': 'bytes 0-3/*' }])
+    test(`answers 416 to ${Object.keys(headers)} while there are no data`, async (t) => {
+      const gateway = await startGateway(t);
+      const id = await gateway.create();
+      assert.equal((await gateway.ask(`/v2/images/${id}/file`, { headers })).status, 416);
+    });
+
   test('Range wins over Content-Range', async (t) => {
     const gateway = await startGateway(t);
     const id = await gateway.createActive(small);

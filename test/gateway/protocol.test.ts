@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { AppendUnknown, LogUnavailable, RevisionConflict } from '../../domain/event-log.ts';
+import { logger } from '../../infra/telemetry/logger.ts';
 import { NotYetVisible } from '../../projections/images/images.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { ask, rawConnection } from '../support/http.ts';
@@ -161,6 +162,12 @@ describe('error bodies', () => {
       assert.equal(text, '404 Not Found\n\nNo image found with ID <x>\n');
     });
 
+  test('leave quotes as they are: clients show entities to their users', async (t) => {
+    const gateway = await startGateway(t);
+    const { text } = await gateway.ask(`/v2/images/'"&`);
+    assert.match(text, /No image found with ID '"&amp;<br \/>/);
+  });
+
   test('tell nothing of an unforeseen fault', async (t) => {
     const show = async () => Promise.reject(new Error('secret detail'));
     const gateway = await startGateway(t, {
@@ -169,6 +176,26 @@ describe('error bodies', () => {
     const answer = await gateway.ask(`/v2/images/${randomUUID()}`);
     assert.equal(answer.status, 500);
     assert.equal(answer.text.includes('secret'), false);
+  });
+
+  test('of faults are logged under the id of their request, those of clients are not', async (t) => {
+    const lines: Record<string, unknown>[] = [];
+    const error = (line: Record<string, unknown>) => lines.push(line);
+    const show = async () => Promise.reject(new Error('fault'));
+    const gateway = await startGateway(t, {
+      change: (ports) => ({
+        ...ports,
+        images: { ...ports.images, show },
+        logger: Object.assign(logger('gateway', 'silent'), { error }),
+      }),
+    });
+    const headers = { 'X-OpenStack-Request-ID': 'req-mine' };
+    await gateway.ask('/v2/nothing', { method: 'OPTIONS', headers });
+    await gateway.ask(`/v2/images/${randomUUID()}`, { headers });
+    assert.deepEqual(
+      lines.map(({ requestId }) => requestId),
+      ['req-mine'],
+    );
   });
 });
 
@@ -184,6 +211,8 @@ describe('request ids', () => {
     assert.match(String(await idFor()), /^req-[0-9a-f-]{36}$/);
     assert.equal(await idFor('req-mine'), 'req-mine');
     assert.equal(await idFor('mine'), 'req-mine');
+    for (const unfit of ['req-\xe4', 'tab\there'])
+      assert.match(String(await idFor(unfit)), /^req-[0-9a-f-]{36}$/);
   });
 
   test('are on errors too, and enter the event', async (t) => {
@@ -256,11 +285,13 @@ describe('request bodies', () => {
 });
 
 describe('a request that Node cannot read', () => {
-  test('is answered 431 when its headers are huge, 400 when it is no HTTP', async (t) => {
+  test('is answered 431 when its headers are huge, 501 for a method of nobody, 400 when it is no HTTP', async (t) => {
     const gateway = await startGateway(t);
     const head = `GET /v2/images HTTP/1.1\r\nHost: x\r\nX-Huge: ${'x'.repeat(64 * 1024)}\r\n\r\n`;
     for (const [text, answer] of [
       [head, /^HTTP\/1\.1 431 /],
+      ['FOO /v2/nope HTTP/1.1\r\nHost: x\r\n\r\n', /^HTTP\/1\.1 501 /],
+      ['CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n\r\n', /^HTTP\/1\.1 501 /],
       ['NONSENSE\r\n\r\n', /^HTTP\/1\.1 400 /],
       ['GET / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n', /^HTTP\/1\.1 400 /],
     ] as const) {

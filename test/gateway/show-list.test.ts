@@ -117,7 +117,14 @@ describe('GET /v2/images', () => {
     assert.deepEqual(await list(gateway, 'created_at=gt:2020-01-01T00:00:00Z'), every);
     assert.deepEqual(await list(gateway, 'created_at=lt:2020-01-01'), []);
     assert.deepEqual(await list(gateway, 'created_at=2020-01-01T00:00:00%2B02:00'), []);
+    for (const basic of ['20200101', '20200101T000000Z', '20200101T020000%2B0200']) {
+      assert.deepEqual(await list(gateway, `created_at=gt:${basic}`), every);
+      assert.deepEqual(await list(gateway, `created_at=${basic}`), []);
+    }
     assert.deepEqual(await list(gateway, 'size_min=1'), []);
+    for (const nothing of ['size=abc', 'min_ram=abc', 'virtual_size=-1', 'min_disk=1.5', 'size='])
+      assert.deepEqual(await list(gateway, nothing), []);
+    assert.deepEqual(await list(gateway, 'size_max=-5'), []);
     assert.deepEqual(await list(gateway, '__proto__=x'), []);
     assert.deepEqual(await list(gateway, 'member_status=all'), every);
   });
@@ -139,6 +146,8 @@ describe('GET /v2/images', () => {
     'name=in:%22a%22b',
     'created_at=yesterday',
     'created_at=2026-02-30',
+    'created_at=20260230',
+    'created_at=2026-0101',
     'created_at=near:2026-01-01',
     'size_min=x',
     'size_max=1.5',

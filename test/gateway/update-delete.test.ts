@@ -33,6 +33,8 @@ describe('PATCH /v2/images/{id}', () => {
     const head = await gateway.ports.log.head();
     assert.equal((await gateway.patch(`/v2/images/${id}`, [])).status, 200);
     assert.equal(await gateway.ports.log.head(), head);
+    assert.equal((await gateway.patch(`/v2/images/${id}`, [], reader)).status, 200);
+    assert.equal((await gateway.patch(`/v2/images/${id}`, [], bob)).status, 404);
   });
 
   test('overwrites a property by add in 2.1, refuses that with 409 in 2.0', async (t) => {

@@ -4,6 +4,7 @@ import { ObjectMissing, type Store } from '../../../domain/store.ts';
 import type { Logger } from '../../../infra/telemetry/logger.ts';
 import type { Images } from '../../../projections/images/images.ts';
 import { expectNoBody } from '../body.ts';
+import type { Call } from '../call.ts';
 import { HttpError } from '../http-error.ts';
 import { type ByteRange, contentRangeOf, rangeOf } from '../range.ts';
 import { sendBytes } from '../send-bytes.ts';
@@ -63,7 +64,7 @@ export function imageDataRoutes(
     const { checksum, size, store, storeKey } = record;
     const part = partOf(ctx, size ?? 0);
     if (store === null || storeKey === null || size === null) return;
-    const object = await opened(stores, store, storeKey, logger);
+    const object = await opened(stores, { store, storeKey }, ctx.call, logger);
     if (object === undefined) return;
     try {
       const { start, end } = part ?? { start: 0, end: size };
@@ -97,15 +98,20 @@ function partOf(ctx: Parameters<Handler>[0], size: number): ByteRange | undefine
   return contentRange === '' ? undefined : contentRangeOf(contentRange, size);
 }
 
-async function opened(stores: Stores, storeId: string, key: string, logger: Logger) {
+async function opened(
+  stores: Stores,
+  { store: storeId, storeKey }: { readonly store: string; readonly storeKey: string },
+  { requestId }: Call,
+  logger: Logger,
+) {
   const store = stores.byId.get(storeId);
   if (store === undefined)
     throw new HttpError(503, `The image lies in the store ${storeId}, which is not configured.`);
   try {
-    return await store.open(key);
+    return await store.open(storeKey);
   } catch (error) {
     if (!(error instanceof ObjectMissing)) throw error;
-    logger.error({ err: error, key }, 'the bytes of an active image are gone');
+    logger.error({ requestId, key: storeKey, err: error }, 'the bytes of an active image are gone');
     return undefined;
   }
 }

@@ -33,9 +33,12 @@ function splitOperator(text: string): { operator: string | undefined; operand: s
 }
 
 const isoPattern =
-  /^(?<year>\d{4})(-?)(?<month>\d\d)\2(?<day>\d\d)(?:[T ](?<hours>\d\d)(:?)(?<minutes>\d\d)(?:\6(?<seconds>\d\d)(?:[.,]\d+)?)?(?<zone>Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
+  /^(?<year>\d{4})(?<dash>-?)(?<month>\d\d)\k<dash>(?<day>\d\d)(?:[T ](?<hours>\d\d)(?<colon>:?)(?<minutes>\d\d)(?:\k<colon>(?<seconds>\d\d)(?:[.,]\d+)?)?(?<zone>Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
 
-/** ISO 8601, extended or basic (`20200131T235959Z`), cut to whole seconds, UTC where it names no zone; undefined for anything else. */
+/**
+ * ISO 8601, extended or basic (`20200131T235959Z`), cut to whole seconds, UTC where it names no zone; undefined for
+ * anything else.
+ */
 function isoTime(text: string): Date | undefined {
   const groups = isoPattern.exec(text)?.groups;
   if (!groups) return undefined;
