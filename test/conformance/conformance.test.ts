@@ -13,6 +13,7 @@ const notOffered: readonly string[] = [
   'needs cache',
   'needs copy-image',
   'needs glance-direct',
+  'needs glance-download',
   'needs http store',
   'needs import',
   'needs keystone',

@@ -21,6 +21,7 @@ export type Feature =
   | 'no glance-direct'
   | 'web-download'
   | 'copy-image'
+  | 'glance-download'
   | 'unified limits'
   | 'no unified limits'
   | 'source';
@@ -75,6 +76,7 @@ export async function offerOf(
     ['no glance-direct', !importMethods.includes('glance-direct'), announced],
     ['web-download', importMethods.includes('web-download'), announced],
     ['copy-image', importMethods.includes('copy-image'), announced],
+    ['glance-download', importMethods.includes('glance-download'), announced],
     ['unified limits', limited, '/v2/info/usage names no limit'],
     ['no unified limits', !limited, '/v2/info/usage names limits'],
     ['source', source !== undefined, 'no --source-url was given'],

@@ -100,6 +100,69 @@ export const importing = section('import', (says) => {
     (await start(site.demo, await staged(site), { ...direct, stores: ['nowhere'] })).is(409);
   });
 
+  says(
+    'to stores by header and body at once is 400',
+    ['glance-direct', 'multiple stores'],
+    async (site) => {
+      const [first] = site.offer.stores;
+      for (const choice of [{ stores: [first?.id] }, { all_stores: true }])
+        (
+          await site.demo.send('POST', `/v2/images/${await staged(site)}/import`, {
+            headers: { 'X-Image-Meta-Store': first?.id },
+            body: JSON.stringify({ ...direct, ...choice }),
+          })
+        ).is(400);
+    },
+  );
+
+  says(
+    'to all stores leaves empty lists of what is to do',
+    ['glance-direct', 'multiple stores'],
+    async (site) => {
+      const { demo, eventually, offer } = site;
+      const id = await staged(site);
+      (await start(demo, id, { ...direct, all_stores: true })).is(202);
+      const writable = offer.stores
+        .filter(({ isReadOnly }) => !isReadOnly)
+        .map((store) => store.id);
+      await eventually(
+        () => demo.show(id),
+        (shown) => {
+          const { stores } = shown.has({
+            status: 'active',
+            os_glance_importing_to_stores: '',
+            os_glance_failed_import: '',
+          });
+          shown.same('stores', String(stores).split(',').sort(), writable.sort());
+        },
+      );
+    },
+  );
+
+  says('a finished task is shown to admin and listed', 'glance-direct', async (site) => {
+    const { admin, demo, eventually } = site;
+    const id = await staged(site);
+    (await start(demo, id, direct)).is(202);
+    const reply = await eventually(
+      () => demo.get(`/v2/images/${id}/tasks`),
+      (asked) => asked.that('a task that succeeded', asked.text.includes('"success"')),
+    );
+    const { tasks } = reply.json();
+    const [task] = Array.isArray(tasks) ? tasks : [];
+    const shown = (await admin.get(`/v2/tasks/${task?.id}`)).is(200);
+    shown.has({
+      id: task?.id,
+      type: 'api_image_import',
+      status: 'success',
+      owner: site.projects.demo,
+      self: `/v2/tasks/${task?.id}`,
+      schema: '/v2/schemas/task',
+    });
+    for (const name of ['input', 'result', 'message', 'created_at', 'updated_at'])
+      shown.that(`a field ${name}`, name in shown.json());
+    (await demo.get(`/v2/tasks/${task?.id}`)).is(403);
+  });
+
   says('glance-direct of an image that is not staged is 409', 'glance-direct', async (site) => {
     for (const id of [await site.image(), await site.active()])
       (await start(site.demo, id, direct)).is(409);
@@ -138,6 +201,35 @@ export const importing = section('import', (says) => {
       (shown) => shown.has({ status: 'active' }),
     );
   });
+
+  says('copy-image of an image without data is 409', 'copy-image', async (site) => {
+    const body = { method: { name: 'copy-image' }, all_stores: true };
+    (await start(site.admin, await site.image(), body)).is(409);
+  });
+
+  says(
+    'copy-image to a store that has it is 400',
+    ['copy-image', 'multiple stores'],
+    async (site) => {
+      const stores = site.offer.stores.filter(({ isDefault }) => isDefault).map(({ id }) => id);
+      const body = { method: { name: 'copy-image' }, stores };
+      (await start(site.admin, await site.active(), body)).is(400);
+    },
+  );
+
+  for (const method of [
+    {},
+    { glance_region: 'RegionTwo' },
+    { glance_region: 'RegionTwo', glance_image_id: 'x' },
+  ])
+    says(
+      `glance-download with ${JSON.stringify(method)} is 400`,
+      'glance-download',
+      async (site) => {
+        const body = { method: { name: 'glance-download', ...method } };
+        (await start(site.demo, await site.image(), body)).is(400);
+      },
+    );
 
   says('copy-image is for admin', 'copy-image', async (site) => {
     const body = { method: { name: 'copy-image' }, all_stores: true };

@@ -22,7 +22,7 @@ export const tags = section('tags', (says) => {
     (await demo.delete(`/v2/images/${await image()}/tags/one`)).is(404);
   });
 
-  for (const tag of ['with space', 'a/b'.replace('/', ':'), 'żółty', '100%', 'a+b', 'a?b#c'])
+  for (const tag of ['with space', 'a:b', 'żółty', '100%', 'a+b', 'a?b#c'])
     says(`the tag ${tag} goes in and out by its encoded URL`, async ({ demo, image }) => {
       const id = await image();
       const path = `/v2/images/${id}/tags/${encodeURIComponent(tag)}`;
