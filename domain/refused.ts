@@ -22,10 +22,13 @@ export type RefusalCode =
 /** A rule said no. The message is for the caller to read, and names what to do where it can. */
 export class Refused extends Error {
   readonly code: RefusalCode;
+  /** The policy rule that said no, also where the answer is that there is no image. Absent where none was asked. */
+  readonly rule: string | undefined;
 
-  constructor(code: RefusalCode, message: string) {
+  constructor(code: RefusalCode, message: string, rule?: string) {
     super(message);
     this.name = 'Refused';
     this.code = code;
+    this.rule = rule;
   }
 }

@@ -14,6 +14,8 @@ import { authentication, type CallContext } from './call.ts';
 import { imageCommands } from './commands.ts';
 import { errors } from './errors.ts';
 import type { Identity } from './identity.ts';
+import { recordingRefusals } from './recording-refusals.ts';
+import type { Refusals } from './refusals.ts';
 import { requestLog } from './request-log.ts';
 import { actionRoutes } from './routes/actions.ts';
 import { cacheRoutes } from './routes/cache.ts';
@@ -40,6 +42,7 @@ export interface AppPorts {
   readonly personal: PersonalRecords;
   readonly identity: Identity;
   readonly access: Access;
+  readonly refusals: Pick<Refusals, 'record'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Of the processes that have no page of their own: workers and projectors. */
@@ -121,6 +124,7 @@ export function app(ports: AppPorts): App {
   koa.use(versions(baseUrl));
   koa.use(authentication(ports.identity));
   koa.use(methods(router));
+  koa.use(recordingRefusals(router, ports.refusals));
   koa.use(router.routes());
   koa.on('error', (error) => logger.debug({ err: error }, 'a response could not be completed'));
   return { handle: koa.callback(), uploads: uploading };

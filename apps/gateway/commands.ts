@@ -74,7 +74,8 @@ export function imageCommands({
     try {
       return await inTime((deadline) => handler(imageStream(imageId), command, context, deadline));
     } catch (error) {
-      if (error instanceof Refused && error.code === 'image-unknown') throw unknownImage(imageId);
+      if (error instanceof Refused && error.code === 'image-unknown')
+        throw unknownImage(imageId, error.rule);
       throw error;
     }
   };
@@ -124,8 +125,9 @@ function knownToBeEmpty(log: Pick<EventLog, 'readStream' | 'append'>) {
   };
 }
 
-export const unknownImage = (imageId: string): Refused =>
-  new Refused('image-unknown', `No image found with ID ${imageId}`);
+/** `rule` where the image is there, but not for this caller: the answer is the same. */
+export const unknownImage = (imageId: string, rule?: string): Refused =>
+  new Refused('image-unknown', `No image found with ID ${imageId}`, rule);
 
 /** 503 says that nothing was appended, so past an append every failure is 504. */
 async function afterAppend<Result>(step: () => Promise<Result>): Promise<Result> {

@@ -37,7 +37,7 @@ export interface Access {
   /** Of a call that is about no image: the target is the caller's own project. */
   allowsOwn(rule: Rule, caller: Caller): boolean;
   /** Throws `not-allowed` for a token of a system or a domain. Comes before the image is looked for. */
-  requireProjectScope(caller: Caller): void;
+  requireProjectScope(rule: Rule, caller: Caller): void;
   /**
    * Throws `image-unknown` when the caller cannot see the image, `not-allowed` when it can but the rule says no
    * (reference, section 5.3, "Evaluation order").
@@ -56,9 +56,13 @@ export function access(policy: Policy): Access {
     canSee(target, caller) &&
     policy.allows(rule, targetAttributes(target, caller), callerAttributes(caller));
 
-  const requireProjectScope = (caller: Caller): void => {
+  const requireProjectScope = (rule: Rule, caller: Caller): void => {
     if (!isProjectScoped(caller))
-      throw new Refused('not-allowed', 'This call needs a token that is scoped to a project.');
+      throw new Refused(
+        'not-allowed',
+        'This call needs a token that is scoped to a project.',
+        rule,
+      );
   };
 
   return {
@@ -73,11 +77,11 @@ export function access(policy: Policy): Access {
       policy.allows(rule, ownAttributes(caller), callerAttributes(caller)),
     requireProjectScope,
     authorize(rule, target, caller) {
-      requireProjectScope(caller);
+      requireProjectScope(rule, caller);
       if (allows(rule, target, caller)) return;
       if (!allows('get_image', target, caller))
-        throw new Refused('image-unknown', 'No image found');
-      throw new Refused('not-allowed', `You are not authorized to complete ${rule} action.`);
+        throw new Refused('image-unknown', 'No image found', rule);
+      throw new Refused('not-allowed', `You are not authorized to complete ${rule} action.`, rule);
     },
   };
 }

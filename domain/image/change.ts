@@ -19,13 +19,14 @@ export function decideCreation(
   state: Image,
   { limits, access }: Grounds,
 ): readonly ImageEvent[] {
-  access.requireProjectScope(caller);
+  access.requireProjectScope('add_image', caller);
   if (!access.allowsNew(attributes, caller))
     throw new Refused(
       'not-allowed',
       attributes.owner === caller.projectId
         ? 'You are not authorized to complete add_image action.'
         : 'You are not permitted to create images owned by another project.',
+      'add_image',
     );
   guardVisibility(attributes.visibility, attributes, caller, access);
   guardLimits(attributes, limits, attributes);
@@ -91,7 +92,11 @@ function guardField(
   if (field === 'visibility')
     guardVisibility(value as Visibility, { ...draft, members: state.members }, caller, access);
   else if (field === 'owner' && !access.isAdmin(caller))
-    throw new Refused('not-allowed', "You are not permitted to modify 'owner' on this image.");
+    throw new Refused(
+      'not-allowed',
+      "You are not permitted to modify 'owner' on this image.",
+      'modify_image',
+    );
   else if ((field === 'diskFormat' || field === 'containerFormat') && state.status !== 'queued') {
     const name = field === 'diskFormat' ? 'disk_format' : 'container_format';
     throw new Refused('format-fixed', `Attribute ${name} can be only replaced for a queued image.`);

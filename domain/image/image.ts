@@ -56,7 +56,7 @@ export const imageDecider = (limits: ImageLimits, access: Access): ImageDecider 
       case 'RecordDataRemoved':
         return decideForPipeline(command, state);
       default: {
-        access.requireProjectScope(command.caller);
+        access.requireProjectScope(ruleOf[command.type], command.caller);
         if (state.status === 'absent' || state.status === 'deleted') throw unknown();
         if (command.type === 'SetMemberStatus' || command.type === 'RemoveMember')
           return decideOnMember(command, state, access);

@@ -1,5 +1,5 @@
 import { Refused } from '../refused.ts';
-import type { Access, Caller } from './access.ts';
+import type { Access, Caller, Rule } from './access.ts';
 import type { Member } from './attributes.ts';
 import type { CallerCommand } from './commands.ts';
 import type { ImageEvent } from './events.ts';
@@ -25,8 +25,23 @@ export const membersSeenBy = <Entry extends Member>(
     ? image.members
     : image.members.filter(({ projectId }) => projectId === caller.projectId);
 
-export const unknownMember = (projectId: string): Refused =>
-  new Refused('member-unknown', `${projectId} not found in the member list of the image`);
+/** `rule` where the entry is there, but not for this caller. */
+export const unknownMember = (projectId: string, rule?: Rule): Refused =>
+  new Refused('member-unknown', `${projectId} not found in the member list of the image`, rule);
+
+/** One of those entries. Throws `member-unknown` for every other project. */
+export function memberSeenBy<Entry extends Member>(
+  image: { readonly owner: string | null; readonly members: readonly Entry[] },
+  member: string,
+  caller: Caller,
+  access: Access,
+): Entry {
+  const named = ({ projectId }: Member): boolean => projectId === member;
+  const entry = membersSeenBy(image, caller, access).find(named);
+  if (entry === undefined)
+    throw unknownMember(member, image.members.some(named) ? 'get_member' : undefined);
+  return entry;
+}
 
 /** `limit` is how many an image may have, below zero any number. The project is not looked up: nobody knows it here. */
 export function decideAddition(
@@ -55,8 +70,7 @@ export function decideOnMember(
   const { caller, member } = command;
   access.authorize('get_image', state, caller);
   requireShared(state);
-  const entry = membersSeenBy(state, caller, access).find(({ projectId }) => projectId === member);
-  if (entry === undefined) throw unknownMember(member);
+  const entry = memberSeenBy(state, member, caller, access);
   const target = { ...state, members: [entry] };
   if (command.type === 'RemoveMember') {
     access.authorize('delete_member', target, caller);

@@ -23,9 +23,12 @@ export class MarkerUnknown extends Error {
 }
 
 export class MarkerInvisible extends Error {
+  readonly marker: string;
+
   constructor(marker: string) {
     super(`You are not permitted to use image ${marker} as the marker`);
     this.name = 'MarkerInvisible';
+    this.marker = marker;
   }
 }
 

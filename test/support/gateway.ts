@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type AppPorts, app } from '../../apps/gateway/app.ts';
 import { logTail } from '../../apps/gateway/log-tail.ts';
+import { defaultBounds, recordRefusals } from '../../apps/gateway/refusals.ts';
 import { gatewayServer } from '../../apps/gateway/server.ts';
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
@@ -71,6 +72,15 @@ export async function startGateway(
   const staging = memoryStaging();
   const store = memoryStore();
   const ending = new AbortController();
+  const personal = { remember: async () => 'hash' };
+  const refusals = recordRefusals({
+    log,
+    personal,
+    logger: quiet,
+    now: () => new Date(),
+    windowMs: 60_000,
+    bounds: defaultBounds,
+  });
   const ports = change({
     log,
     stores: { byId: new Map([['file', store]]), defaultId: 'file' },
@@ -85,7 +95,8 @@ export async function startGateway(
     },
     images,
     visible: images,
-    personal: { remember: async () => 'hash' },
+    personal,
+    refusals,
     identity: identityNone('admin:default:admin'),
     access: access(parsePolicy(null)),
     logger: quiet,
@@ -102,6 +113,7 @@ export async function startGateway(
   const stop = (graceMs: number) => server.stop(graceMs, uploads.stop);
   t.after(async () => {
     await stop(0);
+    await refusals.stop();
     ending.abort();
     await working;
     await log.close();

@@ -49,7 +49,11 @@ export function imageRoutes(
     const { projectId } = caller;
     const query = listQueryFrom(parameters, { projectId, isAdmin: access.isAdmin(caller) });
     if (!access.allowsOwn('get_images', caller))
-      throw new Refused('not-allowed', 'You are not authorized to complete get_images action.');
+      throw new Refused(
+        'not-allowed',
+        'You are not authorized to complete get_images action.',
+        'get_images',
+      );
     const page = await images.list(query);
     const shown = page.filter((record) => access.allows('get_image', record, caller));
     ctx.body = pageDocument({ page, shown }, parameters, query.limit);
@@ -91,9 +95,9 @@ export async function visibleImage(
   imageId: string,
   call: Call,
 ): Promise<ImageRecord> {
-  access.requireProjectScope(call.caller);
+  access.requireProjectScope('get_image', call.caller);
   const record = await images.show(imageId);
-  if (record === undefined || !access.allows('get_image', record, call.caller))
-    throw unknownImage(imageId);
+  if (record === undefined) throw unknownImage(imageId);
+  if (!access.allows('get_image', record, call.caller)) throw unknownImage(imageId, 'get_image');
   return record;
 }

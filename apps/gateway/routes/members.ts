@@ -1,5 +1,10 @@
 import type { Access } from '../../../domain/image/access.ts';
-import { membersSeenBy, requireShared, unknownMember } from '../../../domain/image/members.ts';
+import {
+  memberSeenBy,
+  membersSeenBy,
+  requireShared,
+  unknownMember,
+} from '../../../domain/image/members.ts';
 import type { Images } from '../../../projections/images/images.ts';
 import type { ImageRecord, MemberRecord } from '../../../projections/images/record.ts';
 import { expectNoBody, jsonBody } from '../body.ts';
@@ -39,8 +44,9 @@ export function memberRoutes(
     expectNoBody(ctx.req);
     const { caller } = ctx.call;
     const record = await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
-    const known = record.visibility === 'shared' ? membersSeenBy(record, caller, access) : [];
-    const member = memberOf({ members: known }, projectIdOf(ctx));
+    const projectId = projectIdOf(ctx);
+    if (record.visibility !== 'shared') throw unknownMember(projectId);
+    const member = memberSeenBy(record, projectId, caller, access);
     access.authorize('get_member', record, caller);
     ctx.body = memberDocument(record, member);
   });

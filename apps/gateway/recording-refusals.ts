@@ -1,0 +1,33 @@
+import type { Middleware } from 'koa';
+import { Refused } from '../../domain/refused.ts';
+import { MarkerInvisible } from '../../projections/images/images.ts';
+import type { CallContext } from './call.ts';
+import type { Refusal, Refusals } from './refusals.ts';
+import type { GatewayRouter } from './routes/routes.ts';
+import { isUuid } from './wire/image-schema.ts';
+
+/** Has every refusal by a rule recorded before it is answered, whatever the answer makes of it. */
+export const recordingRefusals =
+  (router: GatewayRouter, refusals: Pick<Refusals, 'record'>): Middleware<object, CallContext> =>
+  async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      const route = router.match(ctx.path, ctx.method).pathAndMethod.at(-1)?.path;
+      const refusal = refusalFrom(error, `${ctx.method} ${route}`, imageIn(ctx.path));
+      if (refusal !== undefined) await refusals.record(ctx.call, refusal);
+      throw error;
+    }
+  };
+
+function refusalFrom(error: unknown, action: string, target: string | null): Refusal | undefined {
+  if (error instanceof MarkerInvisible)
+    return { action, rule: 'get_image', target: error.marker, code: 'image-unknown' };
+  if (!(error instanceof Refused) || error.rule === undefined) return undefined;
+  return { action, rule: error.rule, target, code: error.code };
+}
+
+function imageIn(path: string): string | null {
+  const [, , collection, id = ''] = path.split('/', 4);
+  return collection === 'images' && isUuid(id) ? id.toLowerCase() : null;
+}

@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import type { Actor, EventLog, Metadata, NewEvent } from '../../domain/event-log.ts';
+import type { JsonObject } from '../../domain/json.ts';
+import type { RequestRefused } from '../../domain/request-refused.ts';
+import type { PersonalRecords } from '../../infra/personal/records.ts';
+import type { Logger } from '../../infra/telemetry/logger.ts';
+import type { Call } from './call.ts';
+import { refusalLog } from './refusal-log.ts';
+
+export type Refusal = Omit<RequestRefused['data'], 'count'>;
+
+/**
+ * Remembers in the log whom a rule said no to. Within a window only the first refusal of its actor, action and target
+ * is an event of its own; what comes like it is counted, and the number appended when the window ends. A flood that
+ * also varies its targets is counted per actor, one of many actors altogether: neither log nor memory grow with it.
+ */
+export interface Refusals {
+  /** Resolves once the log knows the first of its kind. Never rejects: a log out of reach makes no request allowed. */
+  record(call: Call, refusal: Refusal): Promise<void>;
+  /** Appends the counts that are due. Never rejects: what cannot be appended now is due again at the next window. */
+  endWindow(): Promise<void>;
+  /** Ends the last window. */
+  stop(): Promise<void>;
+}
+
+export interface RefusalPorts {
+  readonly log: Pick<EventLog, 'readStream' | 'append'>;
+  readonly personal: PersonalRecords;
+  readonly logger: Pick<Logger, 'error'>;
+  readonly now: () => Date;
+  readonly windowMs: number;
+  readonly bounds: RefusalBounds;
+}
+
+/** How much one window tells apart. */
+export interface RefusalBounds {
+  readonly kindsPerActor: number;
+  readonly kinds: number;
+  /** Actors with more kinds than that. */
+  readonly actors: number;
+}
+
+export const defaultBounds: RefusalBounds = { kindsPerActor: 100, kinds: 2_000, actors: 1_000 };
+
+interface Counted {
+  metadata: Metadata;
+  readonly actor: string;
+  readonly refusal: Refusal;
+  /** Refusals that the log does not know of. */
+  count: number;
+}
+
+const ofSeveralKinds: Refusal = { action: null, rule: null, target: null, code: null };
+const manyActors: Actor = { kind: 'system', part: 'gateway' };
+
+export function recordRefusals(ports: RefusalPorts): Refusals {
+  const { bounds, logger, personal } = ports;
+  const append = refusalLog(ports);
+  const kinds = new Map<string, Counted>();
+  const kindsOf = new Map<string, number>();
+  const beyond = new Map<string, Counted>();
+
+  const countBeyond = (actor: string, metadata: Metadata): void => {
+    const counted =
+      beyond.get(actor) ??
+      (beyond.size < bounds.actors
+        ? { metadata, actor, refusal: ofSeveralKinds, count: 0 }
+        : (beyond.get('') ?? {
+            metadata: { ...metadata, actor: manyActors },
+            actor: '',
+            refusal: ofSeveralKinds,
+            count: 0,
+          }));
+    counted.count += 1;
+    beyond.set(counted.actor, counted);
+  };
+
+  const forget = (key: string, { actor }: Counted): void => {
+    kinds.delete(key);
+    const left = (kindsOf.get(actor) ?? 1) - 1;
+    if (left === 0) kindsOf.delete(actor);
+    else kindsOf.set(actor, left);
+  };
+
+  let told = Promise.resolve();
+
+  const tellCounts = async (): Promise<void> => {
+    for (const [key, counted] of kinds) if (counted.count === 0) forget(key, counted);
+    const due = [...kinds.values(), ...beyond.values()].map((counted) => ({
+      counted,
+      count: counted.count,
+    }));
+    if (due.length === 0) return;
+    try {
+      await append(due.map(({ counted, count }) => eventOf(counted, count)));
+    } catch (error) {
+      logger.error({ err: error, kinds: due.length }, 'counts of refusals are not recorded yet');
+      return;
+    }
+    for (const { counted, count } of due) counted.count -= count;
+    for (const [key, counted] of kinds) if (counted.count === 0) forget(key, counted);
+    for (const [actor, counted] of beyond) if (counted.count === 0) beyond.delete(actor);
+  };
+
+  /** One after the other: a count is told once. */
+  const endWindow = (): Promise<void> => {
+    told = told.then(tellCounts);
+    return told;
+  };
+
+  const timer = setInterval(() => void endWindow(), ports.windowMs);
+  timer.unref();
+
+  return {
+    async record(call, refusal) {
+      const actor = JSON.stringify([call.caller.userId, call.caller.projectId]);
+      const key = JSON.stringify([actor, refusal.action, refusal.target]);
+      const known = kinds.get(key);
+      if (known !== undefined) {
+        known.count += 1;
+        return;
+      }
+      const metadata = metadataOf(call);
+      const before = kindsOf.get(actor) ?? 0;
+      if (before >= bounds.kindsPerActor || kinds.size >= bounds.kinds)
+        return countBeyond(actor, metadata);
+      const counted: Counted = { metadata, actor, refusal, count: 0 };
+      kinds.set(key, counted);
+      kindsOf.set(actor, before + 1);
+      try {
+        counted.metadata = { ...metadata, personal: await personal.remember(call.person) };
+        await append([eventOf(counted, 1)]);
+      } catch (error) {
+        counted.count += 1;
+        if (kinds.get(key) !== counted) countBeyond(actor, metadata);
+        logger.error({ err: error, ...refusal }, 'a refusal is not recorded yet');
+      }
+    },
+    endWindow,
+    async stop() {
+      clearInterval(timer);
+      await endWindow();
+    },
+  };
+}
+
+const metadataOf = ({ caller, requestId, globalRequestId, correlationId }: Call): Metadata => ({
+  actor: {
+    kind: 'user',
+    userId: caller.userId,
+    projectId: caller.projectId,
+    roles: caller.roles,
+  },
+  requestId,
+  ...(globalRequestId === undefined ? {} : { globalRequestId }),
+  causationId: correlationId,
+  correlationId,
+});
+
+function eventOf({ metadata, refusal }: Counted, count: number): NewEvent {
+  const event: RequestRefused = { type: 'RequestRefused', data: { ...refusal, count } };
+  return {
+    id: randomUUID(),
+    schemaVersion: 1,
+    type: event.type,
+    data: event.data as unknown as JsonObject,
+    metadata,
+  };
+}
