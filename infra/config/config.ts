@@ -168,10 +168,12 @@ function firstGiven(
 }
 
 function problemWith(name: SettingName, given: Given | undefined, error: z.ZodError): string {
-  const reasons = error.issues.map((issue) => issue.message).join('; ');
+  const reasons = [...new Set(error.issues.map((issue) => issue.message))].join('; ');
   if (given === undefined) return `--${name}: ${reasons}`;
-  return `${given.written}: ${JSON.stringify(given.value)} will not do: ${reasons}`;
+  return `${given.written}: ${withoutPassword(JSON.stringify(given.value))} will not do: ${reasons}`;
 }
+
+const withoutPassword = (url: string): string => url.replace(/(:\/\/[^:@/]*:).*@/, '$1***@');
 
 function unknownNames(
   environment: Environment,

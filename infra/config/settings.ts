@@ -17,26 +17,34 @@ const setting = <Schema extends z.ZodType>(schema: Schema, help: string, placeho
 });
 
 /** As the file has it, or as a flag or a variable spells it; nothing else becomes a number, least of all nothing. */
-const whole = (min: number, max: number) =>
-  z.preprocess(
+const whole = (min: number, max: number) => {
+  const error = `must be a whole number from ${min} to ${max}`;
+  return z.preprocess(
     (given) => (typeof given === 'string' && /^-?[\d.]+$/.test(given) ? Number(given) : given),
-    z.number({ error: 'must be a whole number' }).int().min(min).max(max),
+    z.number({ error }).int({ error }).min(min, { error }).max(max, { error }),
   );
+};
 const port = whole(0, 65535);
 const count = whole(1, 1024);
 const milliseconds = whole(100, 86_400_000);
 const bytes = whole(1, Number.MAX_SAFE_INTEGER);
+const anyText = z.string({ error: 'must be text' });
+const text = anyText.min(1, { error: 'must not be empty' });
+const oneOf = <const Word extends string>(...words: readonly Word[]) =>
+  z.enum(words, { error: `must be one of ${words.join(', ')}` });
 const url = (...schemes: readonly string[]) =>
-  z.string().refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), {
+  anyText.refine((given) => schemes.some((scheme) => given.startsWith(`${scheme}://`)), {
     error: `must begin with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
   });
 const trueOrFalse = z
-  .union([z.boolean(), z.enum(['true', 'false', '1', '0', 'yes', 'no', ''])])
+  .union([z.boolean(), z.enum(['true', 'false', '1', '0', 'yes', 'no', ''])], {
+    error: 'must be true or false',
+  })
   .transform(
     (value) =>
       value === true || value === 'true' || value === '1' || value === 'yes' || value === '',
   );
-const caller = z.string().regex(/^[^:]*:[^:]*:[^:]*$/, {
+const caller = anyText.regex(/^[^:]*:[^:]*:[^:]*$/, {
   error: 'must have the form user:project:role,role',
 });
 
@@ -47,9 +55,9 @@ const tebibyte = 1024 ** 4;
  * (`data-dir:`) share. `data-dir` has its default from the environment, so it is given in `config.ts`.
  */
 export const settings = {
-  host: setting(z.string().min(1).default('127.0.0.1'), 'address to listen on', 'ADDRESS'),
+  host: setting(text.default('127.0.0.1'), 'address to listen on', 'ADDRESS'),
   port: setting(port.default(9292), 'port to listen on; 0 takes a free one', 'PORT'),
-  'data-dir': setting(z.string().min(1), 'where the database, staged and stored bytes lie', 'DIR'),
+  'data-dir': setting(text, 'where the database, staged and stored bytes lie', 'DIR'),
   'postgres-url': setting(
     url('postgres', 'postgresql').optional(),
     'a Postgres of your own instead of the embedded one',
@@ -61,7 +69,7 @@ export const settings = {
     'URL',
   ),
   identity: setting(
-    z.enum(['none', 'keystone']).default('none'),
+    oneOf('none', 'keystone').default('none'),
     'who callers are: keystone, or none (loopback only; X-Auth-Token is user:project:role,role)',
     'KIND',
   ),
@@ -75,11 +83,7 @@ export const settings = {
     'let identity none listen beyond loopback: anybody who reaches it is an administrator',
   ),
   'policy-file': setting(
-    z
-      .string()
-      .min(1)
-      .transform((path) => resolve(path))
-      .optional(),
+    text.transform((path) => resolve(path)).optional(),
     "who may do what: rules of a policy.yaml in oslo.policy's language, over the default ones",
     'FILE',
   ),
@@ -89,28 +93,20 @@ export const settings = {
     'URL',
   ),
   'keystone-username': setting(
-    z.string().min(1).optional(),
+    text.optional(),
     'the user of this service, with role service in its project',
     'NAME',
   ),
   'keystone-password': setting(
-    z.string().min(1).optional(),
+    text.optional(),
     'its password; a flag can be seen by others on the machine, the environment and the file cannot',
     'PASSWORD',
   ),
-  'keystone-project-name': setting(z.string().min(1).default('service'), 'its project', 'NAME'),
-  'keystone-user-domain-name': setting(
-    z.string().min(1).default('Default'),
-    "its user's domain",
-    'NAME',
-  ),
-  'keystone-project-domain-name': setting(
-    z.string().min(1).default('Default'),
-    "its project's domain",
-    'NAME',
-  ),
+  'keystone-project-name': setting(text.default('service'), 'its project', 'NAME'),
+  'keystone-user-domain-name': setting(text.default('Default'), "its user's domain", 'NAME'),
+  'keystone-project-domain-name': setting(text.default('Default'), "its project's domain", 'NAME'),
   'keystone-interface': setting(
-    z.enum(['public', 'internal', 'admin']).optional(),
+    oneOf('public', 'internal', 'admin').optional(),
     'which identity endpoint of the catalog to use: public, internal or admin (default: the auth URL)',
     'KIND',
   ),
@@ -119,38 +115,31 @@ export const settings = {
     'where clients without a token are sent (default: the auth URL)',
     'URL',
   ),
-  'keystone-cafile': setting(
-    z.string().min(1).optional(),
-    'certificate authorities to believe, as PEM',
-    'FILE',
-  ),
+  'keystone-cafile': setting(text.optional(), 'certificate authorities to believe, as PEM', 'FILE'),
   'keystone-timeout-ms': setting(milliseconds.default(10_000), 'longest wait for an answer', 'MS'),
   'keystone-token-cache-seconds': setting(
-    z.coerce.number().int().min(0).max(86_400).default(300),
+    whole(0, 86_400).default(300),
     'how long a token is believed before it is asked about again: the bound for noticing a revocation',
     'SECONDS',
   ),
   'keystone-service-token-roles': setting(
-    z
-      .string()
-      .default('service')
-      .transform((list) => list.toLowerCase().split(',')),
+    anyText.default('service').transform((list) => list.toLowerCase().split(',')),
     'roles of which a service token must have one',
     'ROLES',
   ),
-  region: setting(z.string().min(1).default('RegionOne'), 'name of this region', 'NAME'),
+  region: setting(text.default('RegionOne'), 'name of this region', 'NAME'),
   'public-endpoint': setting(
     url('http', 'https').optional(),
     'URL that clients reach this service at (default: from the request)',
     'URL',
   ),
   'store-dir': setting(
-    z.string().min(1).optional(),
+    text.optional(),
     'where image bytes lie (default: store in the data directory)',
     'DIR',
   ),
   'staging-dir': setting(
-    z.string().min(1).optional(),
+    text.optional(),
     'where uploads wait (default: staging in the data directory; best on the file system of the store)',
     'DIR',
   ),
@@ -176,7 +165,7 @@ export const settings = {
     'MS',
   ),
   'log-level': setting(
-    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
     'least severe messages to log',
     'LEVEL',
   ),

@@ -95,11 +95,19 @@ describe('a setting', () => {
       [['--port', 'http'], {}, /^--port: "http" will not do: ./],
       [[], { DAGUERRE_PORT: '-1' }, /^DAGUERRE_PORT: "-1" will not do: ./],
       [['--config', config], {}, /^port in .*daguerre\.yaml: 70000 will not do: ./],
-      [['--port', '80.5'], {}, /^--port/],
-      [['--identity', 'ldap'], {}, /^--identity: "ldap"/],
+      [['--port', '80.5'], {}, /^--port.* must be a whole number from 0 to 65535$/],
+      [['--port', '70000'], {}, /: must be a whole number from 0 to 65535$/],
+      [
+        ['--identity', 'ldap'],
+        {},
+        /^--identity: "ldap" will not do: must be one of none, keystone$/,
+      ],
+      [['--data-dir', ''], {}, /^--data-dir: "" will not do: must not be empty$/],
+      [['--postgres-url', 'mysql://me:se@cret@host/db'], {}, /"mysql:\/\/me:\*\*\*@host\/db"/],
+      [[], { DAGUERRE_ALLOW_UNAUTHENTICATED_NETWORK: 'maybe' }, /: must be true or false$/],
       [['--postgres-url', 'mysql://host/db'], {}, /^--postgres-url.*postgres:\/\//],
       [['--default-caller', 'admin'], {}, /^--default-caller.*user:project:role/],
-      [['--lease-ms', '5'], {}, /^--lease-ms/],
+      [['--lease-ms', '0'], {}, /^--lease-ms.* from 100 to 86400000$/],
     ] as const) {
       const lines = problems(args, environment);
       assert.equal(lines.length, 1, lines.join('\n'));
