@@ -1,5 +1,6 @@
 import {
   callerAttributes,
+  type ImageTarget,
   imageAttributes,
   isProjectScoped,
   ownAttributes,
@@ -9,7 +10,7 @@ import type { Action } from '../policy/defaults.ts';
 import type { Policy } from '../policy/policy.ts';
 import { Refused } from '../refused.ts';
 import type { Attributes } from './attributes.ts';
-import { isSharedWith, isVisibleTo, type Seen } from './visibility.ts';
+import { isVisibleTo } from './visibility.ts';
 
 /** Who asks, as the identity adapter found out. Role names are lower case, implied roles included. */
 export interface Caller extends PolicyCaller {
@@ -20,7 +21,7 @@ export interface Caller extends PolicyCaller {
 export type Rule = Action;
 
 /** What rules may look at. */
-export type Target = Seen & Partial<Attributes> & { readonly id?: string };
+export type Target = ImageTarget;
 
 /**
  * Who may do what: the operator's policy behind two walls that no policy moves. An image that the caller cannot see is
@@ -54,7 +55,7 @@ export function access(policy: Policy): Access {
   const allows = (rule: Rule, target: Target, caller: Caller): boolean =>
     isProjectScoped(caller) &&
     canSee(target, caller) &&
-    policy.allows(rule, targetAttributes(target, caller), callerAttributes(caller));
+    policy.allows(rule, imageAttributes(target, caller), callerAttributes(caller));
 
   const requireProjectScope = (rule: Rule, caller: Caller): void => {
     if (!isProjectScoped(caller))
@@ -71,7 +72,7 @@ export function access(policy: Policy): Access {
     allows,
     allowsNew: (attributes, caller) =>
       isProjectScoped(caller) &&
-      policy.allows('add_image', targetAttributes(attributes, caller), callerAttributes(caller)),
+      policy.allows('add_image', imageAttributes(attributes, caller), callerAttributes(caller)),
     allowsOwn: (rule, caller) =>
       isProjectScoped(caller) &&
       policy.allows(rule, ownAttributes(caller), callerAttributes(caller)),
@@ -85,13 +86,3 @@ export function access(policy: Policy): Access {
     },
   };
 }
-
-const targetAttributes = ({ id, ...target }: Target, { projectId }: Caller) =>
-  imageAttributes(
-    {
-      ...target,
-      ...(id === undefined ? {} : { imageId: id }),
-      callerIsMember: isSharedWith(target, projectId),
-    },
-    { projectId },
-  );

@@ -1,4 +1,6 @@
 import type { Attributes } from '../image/attributes.ts';
+import { isSharedWith, type Seen } from '../image/visibility.ts';
+import type { Json } from '../json.ts';
 import type { PolicyAttributes } from './evaluate.ts';
 
 /** Who asks. Role names are lower case, implied roles included. */
@@ -40,27 +42,29 @@ export const isProjectScoped = (caller: PolicyCaller): boolean =>
   (caller.systemScope ?? null) === null && (caller.domainId ?? null) === null;
 
 /** What rules may know of an image; one that is about to be created has only some of it. */
-export type ImageTarget = Pick<Attributes, 'owner' | 'visibility'> &
-  Partial<Attributes> & {
-    readonly imageId?: string;
-    /** Whether the caller's project is a member of the image, in any status. */
-    readonly callerIsMember: boolean;
-  };
+export type ImageTarget = Seen & Partial<Attributes> & { readonly id?: string };
 
 /**
  * An image by the names of Glance's policy targets. A custom property is there under its own name and never hides
  * an attribute that rules rely on. Members count only while the image is shared.
  */
-export const imageAttributes = (
+export function imageAttributes(
   image: ImageTarget,
   caller: Pick<PolicyCaller, 'projectId'>,
-): PolicyAttributes => ({
-  ...image.properties,
-  image_id: image.imageId ?? null,
+): PolicyAttributes {
+  const attributes: Record<string, Json> = fieldAttributes(image, caller);
+  // Added last, one by one: an object that begins as a copy takes ten times as long to make, for each image of a page.
+  for (const [name, value] of Object.entries(image.properties ?? {}))
+    if (!Object.hasOwn(attributes, name)) attributes[name] = value;
+  return attributes;
+}
+
+const fieldAttributes = (image: ImageTarget, caller: Pick<PolicyCaller, 'projectId'>) => ({
+  image_id: image.id ?? null,
   owner: image.owner,
   project_id: image.owner,
   tenant: image.owner,
-  member_id: image.visibility === 'shared' && image.callerIsMember ? caller.projectId : null,
+  member_id: isSharedWith(image, caller.projectId) ? caller.projectId : null,
   visibility: image.visibility,
   name: image.name ?? null,
   protected: image.protected ?? false,

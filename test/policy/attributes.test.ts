@@ -17,7 +17,6 @@ describe('what a rule knows of an image', () => {
       {
         owner: 'others',
         visibility: 'private',
-        callerIsMember: false,
         properties: {
           project_id: 'p',
           owner: 'p',
@@ -37,7 +36,6 @@ describe('what a rule knows of an image', () => {
       {
         owner: 'others',
         visibility: 'private',
-        callerIsMember: false,
         tags: ['t'],
         properties: { tier: 'gold' },
       },
@@ -49,7 +47,7 @@ describe('what a rule knows of an image', () => {
 
   test('counts a member only while the image is shared', () => {
     const member = (visibility: 'shared' | 'private') =>
-      imageAttributes({ owner: 'others', visibility, callerIsMember: true }, caller);
+      imageAttributes({ owner: 'others', visibility, members: [{ projectId: 'p' }] }, caller);
     assert.equal(member('shared').member_id, 'p');
     assert.equal(member('private').member_id, null);
   });
@@ -58,10 +56,7 @@ describe('what a rule knows of an image', () => {
 describe('what a rule knows of a caller', () => {
   test('has the names of older policy files too', () => {
     const old = parsePolicy({ get_image: 'tenant:%(tenant)s and user:u and is_admin:False' });
-    const target = imageAttributes(
-      { owner: 'p', visibility: 'private', callerIsMember: false },
-      caller,
-    );
+    const target = imageAttributes({ owner: 'p', visibility: 'private' }, caller);
     assert.ok(old.allows('get_image', target, callerAttributes(caller)));
   });
 

@@ -31,7 +31,7 @@ const callers = {
   service: someone('services', ['service']),
   'no token': someone(null, []),
 };
-const members: readonly (string | null)[] = ['accepted', 'pending', 'rejected'];
+const members: readonly string[] = ['accepted', 'pending', 'rejected'];
 
 type Row = string;
 interface ByVisibility {
@@ -150,7 +150,7 @@ const yesOr403 = (rule: Action, target: ReturnType<typeof ownAttributes>, caller
 
 const imageFor = (visibility: keyof ByVisibility, caller: PolicyCaller) =>
   imageAttributes(
-    { owner: 'owners', visibility, callerIsMember: members.includes(caller.projectId) },
+    { owner: 'owners', visibility, members: members.map((projectId) => ({ projectId })) },
     caller,
   );
 
