@@ -16,11 +16,11 @@ import type { WorkerMetrics } from './metrics.ts';
  * May run in any number of processes at once.
  */
 export interface Sweeper {
-  /** Sweeps an image in the background, soon; tried again until it works. */
+  /** Sweeps an image in the background, soon; tried again until it works, with growing pauses. */
   soon(imageId: string): void;
   /** Sweeps what the image's own stream tells of. */
   sweepImage(imageId: string): Promise<void>;
-  /** Sweeps everything that lies in staging and store. */
+  /** Sweeps everything that lies in staging and store. What cannot be swept is left to the next scan. */
   scan(): Promise<void>;
   /** Resolves when nothing is being removed any more. */
   close(): Promise<void>;
@@ -38,12 +38,15 @@ export interface SweeperPorts {
 }
 
 const keysAtOnce = 500;
-const retryMs = 1_000;
+const firstRetryMs = 1_000;
+const longestRetryMs = 60_000;
 
 export function sweeper(ports: SweeperPorts): Sweeper {
   const { log, handle, images, staging, store, metrics, logger, passStep } = ports;
   const closing = new AbortController();
   const wanted = new Set<string>();
+  /** Images that could not be swept, and how often. */
+  const failures = new Map<string, number>();
   let sweeping: Promise<void> | undefined;
   /** What was reported as unknown once is not reported at each scan. */
   const reported = new Set<string>();
@@ -84,18 +87,32 @@ export function sweeper(ports: SweeperPorts): Sweeper {
     if (by.state.status === 'deleted' && !by.state.dataRemoved) await recordRemoved(imageId);
   };
 
+  /** One object that cannot be removed, or an image that cannot be read, holds up nothing else. */
+  const attempt = async (what: object, step: () => Promise<void>): Promise<void> => {
+    if (closing.signal.aborted) return;
+    try {
+      await step();
+    } catch (error) {
+      if (closing.signal.aborted) return;
+      logger.warn({ err: error, ...what }, 'could not be swept; the next scan tries again');
+    }
+  };
+
   const scanStaging = async (): Promise<void> => {
     const uploads = new Map<string, string[]>();
-    for await (const { imageId, uploadId } of staging.list())
+    for await (const { imageId, uploadId } of staging.list()) {
+      if (closing.signal.aborted) return;
       uploads.set(imageId, [...(uploads.get(imageId) ?? []), uploadId]);
-    for (const [imageId, uploadIds] of uploads) {
-      const by = await judge(imageId);
-      for (const uploadId of uploadIds) {
-        if (closing.signal.aborted) return;
-        if (by.staged(uploadId) === 'garbage') metrics.bytesSwept('staging');
-        await removeStaged(imageId, uploadId, by);
-      }
     }
+    for (const [imageId, uploadIds] of uploads)
+      await attempt({ imageId }, async () => {
+        const by = await judge(imageId);
+        for (const uploadId of uploadIds)
+          await attempt({ imageId, uploadId }, async () => {
+            await removeStaged(imageId, uploadId, by);
+            if (by.staged(uploadId) === 'garbage') metrics.bytesSwept('staging');
+          });
+      });
   };
 
   const sweepKeys = async (keys: readonly string[]): Promise<void> => {
@@ -105,14 +122,15 @@ export function sweeper(ports: SweeperPorts): Sweeper {
       const [imageId = ''] = key.split('/');
       suspects.set(imageId, [...(suspects.get(imageId) ?? []), key]);
     }
-    for (const [imageId, ofImage] of suspects) {
-      const by = await judge(imageId);
-      for (const key of ofImage) {
-        if (closing.signal.aborted) return;
-        if (by.stored(key) === 'garbage') metrics.bytesSwept('store');
-        await removeStored(key, by);
-      }
-    }
+    for (const [imageId, ofImage] of suspects)
+      await attempt({ imageId }, async () => {
+        const by = await judge(imageId);
+        for (const key of ofImage)
+          await attempt({ key }, async () => {
+            await removeStored(key, by);
+            if (by.stored(key) === 'garbage') metrics.bytesSwept('store');
+          });
+      });
   };
 
   const scanStore = async (): Promise<void> => {
@@ -133,26 +151,39 @@ export function sweeper(ports: SweeperPorts): Sweeper {
       wanted.delete(imageId);
       try {
         await sweepImage(imageId);
+        failures.delete(imageId);
       } catch (error) {
         if (closing.signal.aborted) return;
         logger.warn({ err: error, imageId }, 'an image could not be swept; trying again');
-        await delay(retryMs, undefined, { signal: closing.signal }).catch(() => {});
-        wanted.add(imageId);
+        wantAgain(imageId);
       }
     }
+    // Not later: whoever wants something from here on must find nobody at work.
+    sweeping = undefined;
+  };
+
+  const wantAgain = (imageId: string): void => {
+    const times = failures.get(imageId) ?? 0;
+    failures.set(imageId, times + 1);
+    delay(Math.min(firstRetryMs * 2 ** times, longestRetryMs), undefined, {
+      signal: closing.signal,
+    }).then(
+      () => soon(imageId),
+      () => {}, // nothing is swept any more
+    );
+  };
+
+  const soon = (imageId: string): void => {
+    wanted.add(imageId);
+    sweeping ??= sweepWanted();
   };
 
   return {
-    soon(imageId) {
-      wanted.add(imageId);
-      sweeping ??= sweepWanted().finally(() => {
-        sweeping = undefined;
-      });
-    },
+    soon,
     sweepImage,
     async scan() {
-      await scanStaging();
-      await scanStore();
+      await attempt({ what: 'staging' }, scanStaging);
+      await attempt({ what: 'store' }, scanStore);
     },
     async close() {
       closing.abort();

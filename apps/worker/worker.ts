@@ -93,14 +93,25 @@ export async function runWorker(
   ];
   const jobs = queue.work(times.slots, (job) => working.run(job));
 
-  await Promise.all(running);
-  await Promise.all([working.close(), jobs.close()]);
+  // At once, whatever a scan or a question to the log still takes: others wait for what we have claimed.
+  const closing = aborted(stopping).then(() =>
+    Promise.all([working.close(), jobs.close(), sweeping.close()]),
+  );
+  await Promise.all([...running, closing]);
   await following.close();
-  await sweeping.close();
   await dispatcherLease.release().catch(() => {});
 }
 
-/** A scan when this process becomes the dispatcher, and one each `intervalMs` while it is. */
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** Scanning takes no more than this share of a worker's time. */
+const shareOfTime = 1 / 10;
+
+/** A scan when this process becomes the dispatcher, and one each `intervalMs` at most while it is. */
 async function scanning(
   isDispatcher: () => boolean,
   scan: () => Promise<void>,
@@ -108,15 +119,17 @@ async function scanning(
   stopping: AbortSignal,
   logger: Logger,
 ): Promise<void> {
-  let lastAt = Number.NEGATIVE_INFINITY;
+  let dueAt = Number.NEGATIVE_INFINITY;
   const step = async (): Promise<void> => {
     if (!isDispatcher()) {
-      lastAt = Number.NEGATIVE_INFINITY;
+      dueAt = Number.NEGATIVE_INFINITY;
       return;
     }
-    if (performance.now() - lastAt < intervalMs) return;
+    const began = performance.now();
+    if (began < dueAt) return;
+    dueAt = began + intervalMs;
     await scan();
-    lastAt = performance.now();
+    dueAt = Math.max(dueAt, began + (performance.now() - began) / shareOfTime);
   };
   await repeat(Math.min(intervalMs, 500), step, stopping, (error) =>
     logger.warn({ err: error }, 'scanning for garbage failed'),

@@ -8,6 +8,7 @@ import {
   type Staging,
   StagingFull,
 } from '../../domain/staging.ts';
+import { namesOrRemoved } from '../files/empty-directories.ts';
 import {
   inDirectory,
   isFull,
@@ -29,7 +30,7 @@ import { type Room, reservedRoom } from '../files/room.ts';
  *
  *     {directory}/{imageId}/{uploadId}      the watermark is the file's size
  *
- * A reserve of the file system is left free. `openFile` and `room` are for fault tests.
+ * Empty directories, left by a crash, go when all is listed. A reserve of the file system is left free. `openFile` and `room` are for fault tests.
  */
 export function filesystemStaging(
   directory: string,
@@ -80,7 +81,7 @@ export function filesystemStaging(
 
     async *list() {
       for (const imageId of (await namesIn(directory)).filter(isUuid))
-        for (const uploadId of (await namesIn(join(directory, imageId))).filter(isUuid))
+        for (const uploadId of (await namesOrRemoved(join(directory, imageId))).filter(isUuid))
           yield { imageId, uploadId };
     },
   };

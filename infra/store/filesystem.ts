@@ -9,6 +9,7 @@ import {
   StoreFull,
   StoreUnavailable,
 } from '../../domain/store.ts';
+import { namesOrRemoved } from '../files/empty-directories.ts';
 import {
   errorCode,
   inDirectory,
@@ -34,8 +35,8 @@ const copyBytes = 1024 * 1024;
  *     {directory}/{imageId}/{uploadId}/{epoch}               whole and durable
  *     {directory}/{imageId}/{uploadId}/{epoch}.part-{uuid}   a copy on its way, or left by a crash
  *
- * `list` names a key of which only a part is there, too: the log judges both alike, and `remove` takes both. Copies leave
- * a reserve of the file system free.
+ * `list` names a key of which only a part is there, too: the log judges both alike, and `remove` takes both. Empty
+ * directories, left by a crash, go when all is listed. Copies leave a reserve of the file system free.
  */
 export function filesystemStore(
   directory: string,
@@ -101,8 +102,8 @@ export function filesystemStore(
 
     async *list() {
       for (const imageId of (await namesIn(directory)).filter(isUuid))
-        for (const uploadId of (await namesIn(join(directory, imageId))).filter(isUuid)) {
-          const names = await namesIn(join(directory, imageId, uploadId));
+        for (const uploadId of (await namesOrRemoved(join(directory, imageId))).filter(isUuid)) {
+          const names = await namesOrRemoved(join(directory, imageId, uploadId));
           for (const epoch of new Set(names.map(epochOf)))
             if (epoch !== undefined) yield `${imageId}/${uploadId}/${epoch}`;
         }
