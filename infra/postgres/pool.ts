@@ -32,7 +32,10 @@ export function postgresPool(url: string, options: PoolOptions): pg.Pool {
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
   });
-  pool.on('error', (error) => log.warn({ err: error }, 'lost an idle Postgres connection'));
+  pool.on('error', (error) => {
+    // A pool that ends says so before its connections are gone: a server that stops next may still say goodbye on them.
+    if (!pool.ending) log.warn({ err: error }, 'lost an idle Postgres connection');
+  });
   // The pool listens only while a connection is idle: lost in somebody's hands, it would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;

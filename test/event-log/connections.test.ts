@@ -26,6 +26,24 @@ describe('connections to Postgres', () => {
     assert.deepEqual(rows, [{ big: 9007199254740993n, small: 5, none: null }]);
   });
 
+  test('that are given up say nothing of a server that cuts them at that moment', async () => {
+    const warnings: unknown[] = [];
+    const log: Log = { ...silent, warn: (_, message) => warnings.push(message) };
+    const pool = postgresPool(database.url, { log, max: 1, applicationName: 'given up' });
+    const { rows } = await pool.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const pid = rows[0]?.pid ?? 0;
+    const gone = new Promise((resolve) => pool.once('remove', resolve));
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await pool.end();
+      await cutAll('given up');
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await gone;
+    assert.deepEqual(warnings, []);
+  });
+
   test('that are cut while idle are logged, and replaced', async () => {
     const warned = new EventEmitter();
     const log: Log = { ...silent, warn: (_, message) => warned.emit('warn', message) };
