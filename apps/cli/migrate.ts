@@ -21,8 +21,10 @@ export const migrateCommand: Command = {
       return 0;
     }
     const config = configFrom(args, environment);
-    const done = await withDatabases(config, (databases) =>
-      migrateAll(databases, logger('cli', 'warn')),
+    const done = await withDatabases(
+      config,
+      (databases) => migrateAll(databases, logger('cli', 'warn')),
+      { mayMake: true },
     );
     process.stdout.write(done.length === 0 ? 'nothing to do\n' : `${done.join('\n')}\n`);
     return 0;

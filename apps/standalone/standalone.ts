@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -15,6 +14,7 @@ import { takeOwnership } from '../../infra/postgres/embedded/owner.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { migrateAll } from '../migrations.ts';
+import { makeDataDir, requireDatabases } from '../places.ts';
 import { banner } from './banner.ts';
 import { type Child, keepRunning } from './child.ts';
 import { keepPostgresRunning } from './database.ts';
@@ -61,7 +61,8 @@ async function runTree(config: Config, environment: Environment): Promise<void> 
   const log = logger('standalone', config['log-level']);
   const stopAsked = stopSignal();
   const dataDir = config['data-dir'];
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDataDir(config);
+  await requireDatabases(config, log);
   const disown = await takeOwnership(join(dataDir, 'daguerre.owner'));
   const running = runningFile(dataDir, log);
   const stops: (() => Promise<void>)[] = [disown, async () => running.remove()];

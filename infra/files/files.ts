@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rmdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** `open` of node:fs/promises, as an argument so that tests can make a disk full or an fsync fail. */
@@ -33,9 +33,34 @@ export async function sync(path: string, openFile: OpenFile = open): Promise<voi
   }
 }
 
+/**
+ * As `mkdir -p`; gives the first directory that had to be made. One level at a time, since Node's own `recursive` tries
+ * for ever, deaf to signals, where a parent is there and the kernel answers ENOENT all the same, as it does in /proc.
+ */
+export async function makeDirectories(path: string, mode = 0o777): Promise<string | undefined> {
+  try {
+    return (await made(path, mode)) ? path : undefined;
+  } catch (error) {
+    if (!isMissing(error) || dirname(path) === path) throw error;
+  }
+  const first = await makeDirectories(dirname(path), mode);
+  return (await made(path, mode)) ? (first ?? path) : first;
+}
+
+/** Whether the directory had to be made. */
+async function made(path: string, mode: number): Promise<boolean> {
+  try {
+    await mkdir(path, { mode });
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST' && (await stat(path)).isDirectory()) return false;
+    throw error;
+  }
+}
+
 /** Makes a directory, and the names of those that had to be made for it durable. */
 export async function makeDirectory(path: string, openFile: OpenFile = open): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
+  const first = await makeDirectories(path);
   if (first === undefined) return;
   for (let at = dirname(path); at.length >= dirname(first).length; at = dirname(at)) {
     await sync(at, openFile);
@@ -47,7 +72,7 @@ export async function makeDirectory(path: string, openFile: OpenFile = open): Pr
 export async function inDirectory<T>(directory: string, step: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
-      await mkdir(directory, { recursive: true });
+      await makeDirectories(directory);
       return await step();
     } catch (error) {
       if (!isMissing(error) || tries === 100) throw error;

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { makeDirectories } from '../files/files.ts';
 import { embeddedBinaries } from './embedded/binaries.ts';
 import { ensureCluster } from './embedded/cluster.ts';
 import { type Ending, end, launch } from './embedded/launch.ts';
@@ -37,7 +37,7 @@ export interface EmbeddedOptions {
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { log, signal } = options;
-  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  await makeDirectories(options.dataDir, 0o700);
   const dataDir = path.resolve(options.dataDir);
   const cluster = path.join(dataDir, 'postgres');
   const disown = await takeOwnership(path.join(dataDir, 'postgres.owner'));

@@ -1,0 +1,40 @@
+import type { Config } from '../infra/config/config.ts';
+import { makeDirectories } from '../infra/files/files.ts';
+import { postgresPool } from '../infra/postgres/pool.ts';
+import type { Logger } from '../infra/telemetry/logger.ts';
+
+/** Makes the data directory, for its owner alone; a refusal names the setting. */
+export async function makeDataDir({ 'data-dir': dataDir }: Config): Promise<void> {
+  try {
+    await makeDirectories(dataDir, 0o700);
+  } catch (error) {
+    throw new Error(`--data-dir ${dataDir}: cannot be made: ${reason(error)}`, { cause: error });
+  }
+}
+
+const databaseSettings = ['postgres-url', 'event-log-url'] as const;
+
+/** Asks each database that the operator named for a sign of life; a refusal names the setting, and no password. */
+export async function requireDatabases(config: Config, log: Logger): Promise<void> {
+  for (const name of databaseSettings) {
+    const url = config[name];
+    if (url !== undefined) await requireDatabase(name, url, log);
+  }
+}
+
+async function requireDatabase(name: string, url: string, log: Logger): Promise<void> {
+  try {
+    const pool = postgresPool(url, { log, max: 1, applicationName: 'daguerre' });
+    await pool.query('select 1').finally(() => pool.end());
+  } catch (error) {
+    throw new Error(`--${name}: cannot be reached: ${reason(error)}`, { cause: error });
+  }
+}
+
+/** A host with several addresses fails once for each, and says so without a message of its own. */
+const reason = (error: unknown): string =>
+  error instanceof AggregateError
+    ? error.errors.map(reason).join('; ')
+    : error instanceof Error
+      ? error.message
+      : String(error);
