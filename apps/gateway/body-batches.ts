@@ -1,10 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { ClientGone } from './client-gone.ts';
+import { ClientGone, silenceMs } from './client-gone.ts';
 
 /** Gathered before it is handed on: fewer, larger writes measured twice the rate of one write per chunk. */
 const batchBytes = 1024 * 1024;
-/** A client that sends nothing for this long has gone without a word. */
-const idleMs = 10 * 60_000;
 
 /**
  * A request body in batches of about 1 MiB. The next batch is gathered while the last one is being used; beyond that
@@ -13,6 +11,7 @@ const idleMs = 10 * 60_000;
 export async function* bodyBatches(
   request: IncomingMessage,
   signal: AbortSignal,
+  idleMs = silenceMs,
 ): AsyncGenerator<readonly Uint8Array[]> {
   let gathered: Uint8Array[] = [];
   let bytes = 0;
@@ -61,6 +60,7 @@ export async function* bodyBatches(
       gathered = [];
       bytes = 0;
       if (!complete) request.resume();
+      idle.refresh(); // while we made the client wait, it could not send
       yield batch;
     }
   } finally {

@@ -1,11 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { JsonObject } from '../../domain/json.ts';
+import { bodyBatches } from './body-batches.ts';
 import { invite } from './expect-continue.ts';
 import { HttpError } from './http-error.ts';
 import { decoded } from './text.ts';
 
 /** Bytes. The largest honest document, 128 properties of some length, is far below. */
 const maxJsonBytes = 1024 * 1024;
+/** For the whole of a document. */
+const jsonTimeoutMs = 60_000;
 
 /** By the original's measure: a length above 0, or a transfer coding on a method that may carry a body. */
 export function hasBody(request: IncomingMessage): boolean {
@@ -19,16 +22,13 @@ export function expectNoBody(request: IncomingMessage): void {
 }
 
 /** The request's JSON document, whatever its `Content-Type` (reference, section 1.1). */
-export async function jsonBody({
-  req: request,
-  res: response,
-}: {
-  req: IncomingMessage;
-  res: ServerResponse;
-}): Promise<JsonObject | readonly unknown[]> {
+export async function jsonBody(
+  { req: request, res: response }: { req: IncomingMessage; res: ServerResponse },
+  timeoutMs = jsonTimeoutMs,
+): Promise<JsonObject | readonly unknown[]> {
   if (!hasBody(request)) throw new HttpError(400, 'Body expected in request.');
   invite(request, response);
-  const text = decoded(await wholeBody(request), 'The request body');
+  const text = decoded(await wholeBody(request, timeoutMs), 'The request body');
   const parsed = parse(text);
   if (typeof parsed !== 'object' || parsed === null)
     throw new HttpError(400, 'The request body must be a JSON object or array.');
@@ -43,19 +43,27 @@ function parse(text: string): unknown {
   }
 }
 
-async function wholeBody(request: IncomingMessage): Promise<Uint8Array> {
+async function wholeBody(request: IncomingMessage, timeoutMs: number): Promise<Uint8Array> {
   if (Number(request.headers['content-length'] ?? 0) > maxJsonBytes) throw tooLarge();
+  const late = new AbortController();
+  const timer = setTimeout(
+    () => late.abort(new HttpError(408, 'The request body did not come in time.')),
+    timeoutMs,
+  );
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-      size += chunk.length;
-      if (size > maxJsonBytes) throw tooLarge();
-      chunks.push(chunk);
-    }
+    for await (const batch of bodyBatches(request, late.signal))
+      for (const chunk of batch) {
+        size += chunk.length;
+        if (size > maxJsonBytes) throw tooLarge();
+        chunks.push(chunk);
+      }
   } catch (error) {
     if (error instanceof HttpError) throw error;
     throw new HttpError(400, 'The request body ended early.', { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(chunks);
 }

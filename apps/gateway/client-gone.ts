@@ -5,3 +5,6 @@ export class ClientGone extends Error {
     this.name = 'ClientGone';
   }
 }
+
+/** A client that neither sends nor reads for this long has gone without a word. */
+export const silenceMs = 10 * 60_000;

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { StoredObject } from '../../domain/store.ts';
-import { ClientGone } from './client-gone.ts';
+import { ClientGone, silenceMs } from './client-gone.ts';
 import type { ByteRange } from './range.ts';
 
 const bufferBytes = 1024 * 1024;
@@ -15,7 +15,9 @@ export async function sendBytes(
   { start, end }: ByteRange,
   response: ServerResponse,
   count: (bytes: number) => void,
+  idleMs = silenceMs,
 ): Promise<void> {
+  response.setTimeout(idleMs); // destroys the connection when not a byte of it could leave for so long
   const size = Math.min(bufferBytes, end - start);
   let filling = Buffer.allocUnsafe(size);
   let leaving = end - start > size ? Buffer.allocUnsafe(size) : filling;
