@@ -1,5 +1,4 @@
 import type { Access } from '../../../domain/image/access.ts';
-import { Refused } from '../../../domain/refused.ts';
 import type { Images } from '../../../projections/images/images.ts';
 import type { ImageRecord } from '../../../projections/images/record.ts';
 import type { BaseUrl } from '../base-url.ts';
@@ -13,6 +12,7 @@ import { patchFrom, patchVersion } from '../wire/json-patch.ts';
 import { listQueryFrom } from '../wire/list-query.ts';
 import { parametersOf } from '../wire/query-string.ts';
 import { imageIdOf } from './image-id.ts';
+import { requireOwn } from './require-own.ts';
 import type { GatewayRouter } from './routes.ts';
 
 /** Images: create, list, show, update, delete (reference, section 6). */
@@ -48,12 +48,7 @@ export function imageRoutes(
     const { caller } = ctx.call;
     const { projectId } = caller;
     const query = listQueryFrom(parameters, { projectId, isAdmin: access.isAdmin(caller) });
-    if (!access.allowsOwn('get_images', caller))
-      throw new Refused(
-        'not-allowed',
-        'You are not authorized to complete get_images action.',
-        'get_images',
-      );
+    requireOwn(access, 'get_images', caller);
     const page = await images.list(query);
     const shown = page.filter((record) => access.allows('get_image', record, caller));
     ctx.body = pageDocument({ page, shown }, parameters, query.limit);
