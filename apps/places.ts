@@ -1,14 +1,29 @@
 import type { Config } from '../infra/config/config.ts';
-import { makeDirectories } from '../infra/files/files.ts';
+import { makeDirectories, makeDirectory } from '../infra/files/files.ts';
 import { postgresPool } from '../infra/postgres/pool.ts';
 import type { Logger } from '../infra/telemetry/logger.ts';
 
 /** Makes the data directory, for its owner alone; a refusal names the setting. */
-export async function makeDataDir({ 'data-dir': dataDir }: Config): Promise<void> {
+export const makeDataDir = (config: Config): Promise<void> =>
+  named(config, 'data-dir', (directory) => makeDirectories(directory, 0o700));
+
+/** The same for those of bytes, which may lie elsewhere. */
+export async function makeByteDirs(config: Config): Promise<void> {
+  for (const name of ['staging-dir', 'store-dir'] as const)
+    await named(config, name, (directory) => makeDirectory(directory));
+}
+
+async function named(
+  config: Config,
+  name: 'data-dir' | 'staging-dir' | 'store-dir',
+  make: (directory: string) => Promise<unknown>,
+): Promise<void> {
   try {
-    await makeDirectories(dataDir, 0o700);
+    await make(config[name]);
   } catch (error) {
-    throw new Error(`--data-dir ${dataDir}: cannot be made: ${reason(error)}`, { cause: error });
+    throw new Error(`--${name} ${config[name]}: cannot be made: ${reason(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -14,7 +14,7 @@ import { takeOwnership } from '../../infra/postgres/embedded/owner.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { migrateAll } from '../migrations.ts';
-import { makeDataDir, requireDatabases } from '../places.ts';
+import { makeByteDirs, makeDataDir, requireDatabases } from '../places.ts';
 import { banner } from './banner.ts';
 import { type Child, keepRunning } from './child.ts';
 import { keepPostgresRunning } from './database.ts';
@@ -62,6 +62,7 @@ async function runTree(config: Config, environment: Environment): Promise<void> 
   const stopAsked = stopSignal();
   const dataDir = config['data-dir'];
   await makeDataDir(config);
+  await makeByteDirs(config);
   await requireDatabases(config, log);
   const disown = await takeOwnership(join(dataDir, 'daguerre.owner'));
   const running = runningFile(dataDir, log);

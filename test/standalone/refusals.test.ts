@@ -30,6 +30,16 @@ describe('a data directory that cannot be made is refused by name', () => {
       });
 });
 
+describe('a directory for bytes that cannot be made is refused by name', () => {
+  for (const name of ['staging-dir', 'store-dir'])
+    test(`--${name}`, async () => {
+      const args = ['--data-dir', join(root, name), `--${name}`, '/proc/nowhere'];
+      const { code, text } = await told(standaloneMain, args);
+      assert.equal(code, 1);
+      assert.match(text, new RegExp(`--${name} /proc/nowhere: cannot be made: E`));
+    });
+});
+
 describe('a directory that never was Daguerre’s', () => {
   for (const command of ['status', 'rebuild'])
     test(`is left alone by ${command}`, async () => {
