@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { standalone } from '../../apps/standalone/standalone.ts';
 import { ConfigError } from '../../infra/config/config.ts';
 import { policyFrom } from '../../infra/policy/policy-file.ts';
 
@@ -58,5 +59,16 @@ describe('a policy file', () => {
     for (const name of ['delete_imag', 'add_image', 'get_image'])
       assert.equal(lines.filter((line) => line.includes(`"${name}"`)).length, 1, `${lines}`);
     assert.ok(lines.every((line) => line.startsWith(path)));
+  });
+
+  test('that is refused ends the start with exit code 2, before anything is made', async (t) => {
+    const said = t.mock.method(process.stderr, 'write', () => true);
+    const dataDir = join(directory, 'data');
+    const args = ['--data-dir', dataDir, '--policy-file', fileOf('get_image: "role:"\n')];
+    const code = await standalone(args, {});
+    said.mock.restore();
+    assert.equal(code, 2);
+    assert.match(String(said.mock.calls[0]?.arguments[0]), /policy\.yaml: "get_image"/);
+    assert.ok(!existsSync(dataDir));
   });
 });
