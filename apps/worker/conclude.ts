@@ -6,6 +6,7 @@ import type { PassStep } from '../../domain/pipeline-steps.ts';
 import { StagedMissing, type Staging } from '../../domain/staging.ts';
 import { type Store, StoreFull, StoreUnavailable, storeKey } from '../../domain/store.ts';
 import { DigestFailed, type DigestThreads } from '../../infra/digests/digest-threads.ts';
+import { errorCode } from '../../infra/files/files.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Origin } from './context.ts';
 import type { HeadStarts } from './head-start.ts';
@@ -77,7 +78,10 @@ export function concluder({ staging, store, threads, headStarts, passStep }: Con
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof Failed || error instanceof StagedMissing) throw error;
-        if (attempt === attempts) throw preparationFailed(error);
+        if (attempt === attempts) {
+          logger.error({ err: error }, 'staged bytes could not be prepared');
+          throw preparationFailed(error);
+        }
         logger.warn({ err: error, attempt }, 'staged bytes could not be prepared; trying again');
         await delay(pauseMs * attempt, undefined, { signal });
       } finally {
@@ -97,7 +101,10 @@ export function concluder({ staging, store, threads, headStarts, passStep }: Con
         signal.throwIfAborted();
         if (error instanceof StoreFull) throw new Failed('store-full', error.message);
         if (!(error instanceof StoreUnavailable)) throw error;
-        if (attempt === attempts) throw new Failed('store-unavailable', error.message);
+        if (attempt === attempts) {
+          logger.error({ err: error }, 'bytes could not be stored');
+          throw new Failed('store-unavailable', 'the image could not be stored: upload it again');
+        }
         logger.warn({ err: error, attempt }, 'bytes could not be stored; trying again');
         await delay(pauseMs * attempt, undefined, { signal });
       } finally {
@@ -141,10 +148,19 @@ export function concluder({ staging, store, threads, headStarts, passStep }: Con
 const sameFormats = (one: Declared, other: Declared): boolean =>
   one.diskFormat === other.diskFormat && one.containerFormat === other.containerFormat;
 
-/** What went wrong again and again, in the words that the image's owner will read. */
-function preparationFailed(error: unknown): Failed {
-  const message = error instanceof Error ? error.message : String(error);
+/** The machine ran out of something: that says nothing of the bytes, and another worker, or later, may do. */
+const exhausted = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
+
+/** What went wrong again and again, in words for the image's owner: no paths, those are in our own log. */
+function preparationFailed(error: unknown): unknown {
+  if (exhausted.includes(codeOf(error) ?? '')) return error;
   return error instanceof DigestFailed && error.code !== null
-    ? new Failed('staged-bytes-lost', `the staged bytes cannot be read: ${message}`)
-    : new Failed('workers-died', `the worker failed at it ${attempts} times: ${message}`);
+    ? new Failed(
+        'staged-bytes-lost',
+        `the staged bytes cannot be read (${error.code}): upload the image again`,
+      )
+    : new Failed('workers-died', `the worker failed at it ${attempts} times`);
 }
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof DigestFailed ? (error.code ?? undefined) : errorCode(error);

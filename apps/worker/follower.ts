@@ -74,7 +74,7 @@ function react(ports: FollowerPorts, recorded: RecordedEvent): void {
     case 'IngestClaimed':
       if (event.data.owner !== owner) {
         headStarts.drop(event.data.uploadId);
-        ingest.abandon(event.data.uploadId);
+        ingest.abandon(event.data.uploadId, event.data.epoch);
       }
       if (event.data.supersedes > 0) sweep();
       return;

@@ -25,8 +25,11 @@ export interface Ingest {
   /** Claims and does a job. Resolves, in every case, when this process has nothing more to do for it. */
   run(job: IngestJob): Promise<void>;
   isRunning(uploadId: string): boolean;
-  /** The log ended the upload, or somebody superseded our claim: nothing that we do for it can count. */
-  abandon(uploadId: string): void;
+  /**
+   * The log ended the upload, or somebody else has the claim of `epoch`: nothing that we do for it up to there can count.
+   * A claim of ours that is newer stands: we may hear late of those before.
+   */
+  abandon(uploadId: string, epoch?: number): void;
   /** The image is deleted. */
   abandonImage(imageId: string): void;
   /** Gives unfinished claims back, and resolves when all work is over. */
@@ -47,6 +50,8 @@ export interface IngestPorts extends ConcludePorts {
 
 interface Running {
   readonly imageId: string;
+  /** What it claims. */
+  readonly epoch: number;
   readonly stop: AbortController;
   readonly done: Promise<void>;
 }
@@ -184,7 +189,7 @@ export function ingest(ports: IngestPorts): Ingest {
 
   return {
     async run(job) {
-      const { imageId, uploadId } = job;
+      const { imageId, uploadId, supersedes } = job;
       // A job to take over from us says that our heartbeat was late: we live, and go on.
       if (closed || running.has(uploadId)) return;
       const stop = new AbortController();
@@ -195,12 +200,13 @@ export function ingest(ports: IngestPorts): Ingest {
           headStarts.drop(uploadId);
           running.delete(uploadId);
         });
-      running.set(uploadId, { imageId, stop, done });
+      running.set(uploadId, { imageId, epoch: supersedes + 1, stop, done });
       await done;
     },
     isRunning: (uploadId) => running.has(uploadId),
-    abandon(uploadId) {
-      running.get(uploadId)?.stop.abort(new Abandoned());
+    abandon(uploadId, epoch = Number.POSITIVE_INFINITY) {
+      const one = running.get(uploadId);
+      if (one !== undefined && one.epoch <= epoch) one.stop.abort(new Abandoned());
     },
     abandonImage(imageId) {
       for (const one of running.values())

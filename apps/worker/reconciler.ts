@@ -1,7 +1,7 @@
 import type { EventLog } from '../../domain/event-log.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
 import { Refused } from '../../domain/refused.ts';
-import type { JobQueue } from '../../infra/jobs/job-queue.ts';
+import type { IngestJob, JobQueue } from '../../infra/jobs/job-queue.ts';
 import type { DeathWatch } from '../../infra/leases/death-watch.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Images } from '../../projections/images/images.ts';
@@ -32,6 +32,14 @@ interface Seen {
   readonly firstAt: number;
   tries: number;
   notBefore: number;
+}
+
+/** The queue, in one comparison. */
+interface Queue {
+  /** After one failure nothing more is asked of it: each question may take long to fail. */
+  failed: boolean;
+  waiting(): Promise<ReadonlySet<string> | null>;
+  issue(job: IngestJob): Promise<void>;
 }
 
 const firstRetryMs = 2_000;
@@ -68,10 +76,28 @@ export function reconciler(ports: ReconcilerPorts) {
     return watch.isDead(work.owner);
   };
 
-  const issueAgain = async (work: Work, uploadId: string): Promise<void> => {
+  const queueNow = (): Queue => {
+    let asked: Promise<ReadonlySet<string> | null> | undefined;
+    const watched = <T>(call: Promise<T>): Promise<T> =>
+      call.catch((error) => {
+        now.failed = true;
+        throw error;
+      });
+    const now: Queue = {
+      failed: false,
+      waiting() {
+        asked ??= watched(queue.waiting());
+        return asked;
+      },
+      issue: (job) => watched(queue.issue(job)),
+    };
+    return now;
+  };
+
+  const issueAgain = async (work: Work, uploadId: string, { issue }: Queue): Promise<void> => {
     const { imageId, epoch: supersedes } = work;
     logger.info({ imageId, uploadId, supersedes, owner: work.owner }, 'this upload needs a worker');
-    await queue.issue({ imageId, uploadId, supersedes });
+    await issue({ imageId, uploadId, supersedes });
     metrics.jobIssued('reconciled');
   };
 
@@ -79,7 +105,7 @@ export function reconciler(ports: ReconcilerPorts) {
   const settle = async (
     work: Work,
     waitedMs: number,
-    waiting: () => Promise<ReadonlySet<string> | null>,
+    queueing: Queue,
     signal: AbortSignal,
   ): Promise<boolean> => {
     const { kind, uploadId } = work;
@@ -95,28 +121,25 @@ export function reconciler(ports: ReconcilerPorts) {
       return true;
     }
     if (!isOrphan(work, uploadId, waitedMs)) return false;
-    if (work.owner === null && ((await waiting())?.has(uploadId) ?? true)) return false;
-    await issueAgain(work, uploadId);
+    if (work.owner === null && ((await queueing.waiting())?.has(uploadId) ?? true)) return false;
+    await issueAgain(work, uploadId, queueing);
     return true;
   };
 
   /** One comparison, at `now` by a clock in milliseconds that never goes back. */
   return async function reconcile(now: number, signal: AbortSignal): Promise<void> {
+    const open = await images.openWork();
     const before = seen;
     seen = new Map();
-    let asked: Promise<ReadonlySet<string> | null> | undefined;
-    const waiting = () => {
-      asked ??= queue.waiting();
-      return asked;
-    };
-    for (const work of await images.openWork()) {
+    const queueing = queueNow();
+    for (const work of open) {
       if (signal.aborted) return;
       const key = `${work.imageId}/${work.uploadId}/${work.kind}/${work.epoch}/${work.owner}`;
       const one = before.get(key) ?? { firstAt: now, tries: 0, notBefore: now };
       seen.set(key, one);
-      if (now < one.notBefore) continue;
+      if (now < one.notBefore || (queueing.failed && work.kind === 'ingest')) continue;
       try {
-        if (!(await settle(work, now - one.firstAt, waiting, signal))) continue;
+        if (!(await settle(work, now - one.firstAt, queueing, signal))) continue;
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof Refused))

@@ -70,7 +70,7 @@ export function filesystemStore(
         if (signal.aborted && error === signal.reason) throw error;
         if (errorCode(error) === 'EEXIST') throw new ObjectExists(key);
         if (isFull(error)) throw new StoreFull(error);
-        throw new StoreUnavailable(`cannot store ${key} in ${directory}`, error);
+        throw new StoreUnavailable(`the store cannot take ${key}`, error);
       }
     },
 
@@ -86,7 +86,7 @@ export function filesystemStore(
         };
       } catch (error) {
         if (isMissing(error)) throw new ObjectMissing(key, error);
-        throw new StoreUnavailable(`cannot read ${key} in ${directory}`, error);
+        throw new StoreUnavailable(`the store cannot give ${key}`, error);
       }
     },
 

@@ -136,6 +136,24 @@ describe('an upload that cannot become an image', () => {
     await system.onlyLeft();
   });
 
+  test('loses nothing to a worker that is out of descriptors for a while', async () => {
+    const system = await pipeline();
+    let failures = 4;
+    system.startWorker({
+      staging: {
+        ...system.staging,
+        async open(key) {
+          failures -= 1;
+          if (failures >= 0) throw Object.assign(new Error('injected'), { code: 'EMFILE' });
+          return system.staging.open(key);
+        },
+      },
+    });
+    const { imageId } = await system.upload(randomBytes(100));
+    await system.reached(imageId, 'active');
+    assert.ok(failures < 0);
+  });
+
   test('finds the store full', async () => {
     const system = await pipeline();
     const disk = await smallDisk(2);
@@ -167,7 +185,9 @@ describe('an upload that cannot become an image', () => {
     });
     const { imageId } = await system.upload(randomBytes(100));
     await system.reached(imageId, 'queued');
-    assert.equal((await system.events(imageId)).at(-1)?.data.reason, 'store-unavailable');
+    const { reason, message } = (await system.events(imageId)).at(-1)?.data ?? {};
+    assert.equal(reason, 'store-unavailable');
+    assert.ok(!String(message).includes('/'), 'the owner reads nothing of our directories');
     await system.onlyLeft();
   });
 });

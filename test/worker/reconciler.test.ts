@@ -156,3 +156,44 @@ test('one piece of work that fails keeps no other waiting', async () => {
   for (const now of [0, 2_000]) await at(now);
   assert.equal(did.issued.length, 1);
 });
+
+test('patience outlives a read model that cannot be asked', async () => {
+  let away = false;
+  const { did, at } = world({
+    images: {
+      openWork: async () => {
+        if (away) throw new Error('the read model is away');
+        return [work({})];
+      },
+    },
+  });
+  await at(0);
+  away = true;
+  await assert.rejects(at(1_000));
+  away = false;
+  await at(2_000);
+  assert.equal(did.issued.length, 1);
+});
+
+test('a queue that fails is not asked again in the same round, and holds nothing else up', async () => {
+  let asked = 0;
+  const { state, did, at } = world({
+    queue: {
+      waiting: async () => new Set(),
+      issue: async () => {
+        asked += 1;
+        throw new Error('the queue is away');
+      },
+    },
+  });
+  state.open = [
+    work({ uploadId: 'upload-1' }),
+    work({ uploadId: 'upload-2' }),
+    work({ kind: 'remove', uploadId: null }),
+  ];
+  for (const now of [0, 2_000]) await at(now);
+  assert.equal(asked, 1);
+  assert.deepEqual(did.swept, ['image']);
+  await at(2_500);
+  assert.equal(asked, 2, 'the other one is tried in the next round');
+});
