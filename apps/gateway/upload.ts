@@ -218,9 +218,11 @@ export function uploads(ports: UploadPorts): Uploads {
           throw error;
         }
         if (performance.now() > deadline) {
-          await abort(call, key, 'staging-failed', 'The end of the upload could not be recorded.');
+          const message = 'The end of the upload could not be recorded: upload again.';
+          await abort(call, key, 'staging-failed', message);
           await staging.remove(key);
-          throw error;
+          // No 503: something was appended, and a client that blindly tries again finds the image busy.
+          throw new HttpError(504, message, { cause: error });
         }
         await delay(retryMs);
       }

@@ -145,6 +145,26 @@ describe('GET /v2/images/{id}/file', () => {
     assert.equal((await gateway.ask(path)).status, 503);
   });
 
+  test('answers 404 when the bytes are gone because the image is', async (t) => {
+    let deleteImage = async (): Promise<unknown> => undefined;
+    const gateway = await startGateway(t, {
+      change: (ports) => {
+        const store = {
+          ...ports.stores.byId.get('file'),
+          open: async (key: string) => {
+            await deleteImage();
+            throw new ObjectMissing(key);
+          },
+        };
+        const byId = new Map([['file', store as never]]);
+        return { ...ports, stores: { byId, defaultId: 'file' } };
+      },
+    });
+    const id = await gateway.createActive(small);
+    deleteImage = () => gateway.ask(`/v2/images/${id}`, { method: 'DELETE' });
+    assert.equal((await gateway.ask(`/v2/images/${id}/file`)).status, 404);
+  });
+
   test('closes the stored object when the client hangs up, and cuts off what ends early', async (t) => {
     let open = 0;
     let truncated = false;

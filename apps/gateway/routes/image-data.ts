@@ -1,10 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Access } from '../../../domain/image/access.ts';
 import { Refused } from '../../../domain/refused.ts';
 import { ObjectMissing, type Store } from '../../../domain/store.ts';
 import type { Logger } from '../../../infra/telemetry/logger.ts';
 import type { Images } from '../../../projections/images/images.ts';
 import { expectNoBody } from '../body.ts';
-import type { Call } from '../call.ts';
 import { HttpError } from '../http-error.ts';
 import { type ByteRange, contentRangeOf, rangeOf } from '../range.ts';
 import { sendBytes } from '../send-bytes.ts';
@@ -13,6 +13,8 @@ import { parametersOf } from '../wire/query-string.ts';
 import { imageIdOf } from './image-id.ts';
 import { visibleImage } from './images.ts';
 import type { GatewayRouter, Handler } from './routes.ts';
+
+const lookAgainMs = 250;
 
 /** Where bytes lie: stores by the ids that operators give them. */
 export interface Stores {
@@ -64,8 +66,14 @@ export function imageDataRoutes(
     const { checksum, size, store, storeKey } = record;
     const part = partOf(ctx, size ?? 0);
     if (store === null || storeKey === null || size === null) return;
-    const object = await opened(stores, { store, storeKey }, ctx.call, logger);
-    if (object === undefined) return;
+    const object = await opened(stores, store, storeKey);
+    if (object === undefined) {
+      // Bytes of a deleted image may go before the read model shows that it is deleted.
+      await delay(lookAgainMs);
+      await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
+      logger.error({ requestId: ctx.call.requestId, storeKey }, 'the bytes of an image are gone');
+      return;
+    }
     try {
       const { start, end } = part ?? { start: 0, end: size };
       ctx.status = part === undefined ? 200 : 206;
@@ -98,12 +106,8 @@ function partOf(ctx: Parameters<Handler>[0], size: number): ByteRange | undefine
   return contentRange === '' ? undefined : contentRangeOf(contentRange, size);
 }
 
-async function opened(
-  stores: Stores,
-  { store: storeId, storeKey }: { readonly store: string; readonly storeKey: string },
-  { requestId }: Call,
-  logger: Logger,
-) {
+/** Undefined where the store has nothing under the key. */
+async function opened(stores: Stores, storeId: string, storeKey: string) {
   const store = stores.byId.get(storeId);
   if (store === undefined)
     throw new HttpError(503, `The image lies in the store ${storeId}, which is not configured.`);
@@ -111,7 +115,6 @@ async function opened(
     return await store.open(storeKey);
   } catch (error) {
     if (!(error instanceof ObjectMissing)) throw error;
-    logger.error({ requestId, key: storeKey, err: error }, 'the bytes of an active image are gone');
     return undefined;
   }
 }
