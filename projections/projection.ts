@@ -12,6 +12,11 @@ export interface Table<Part> {
    * plan that a named statement has for all values: few, so that one plan is made for the most common value.
    */
   readonly distinct: Readonly<Record<string, number>>;
+  /**
+   * Most bytes of each text that an index holds, as much as an index can hold. A row with a longer one is refused as it
+   * is written, so that it alone is missing, and never the index over all rows.
+   */
+  readonly longest: Readonly<Record<string, number>>;
   /** Index by name: what follows the table's name in `create index`. */
   readonly indexes: Readonly<Record<string, string>>;
   /** By column name. A bigint travels as a string, a time as ISO 8601. */

@@ -5,6 +5,7 @@ import { postgresPool } from '../../infra/postgres/pool.ts';
 import { type RebuildProgress, rebuild } from '../../infra/read-model/rebuild.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
+import { logUnprojectable } from '../log-unprojectable.ts';
 import { type Databases, migrateAll } from '../migrations.ts';
 import { asksForHelp, type Command } from './command.ts';
 import { withDatabases } from './database.ts';
@@ -49,6 +50,7 @@ async function rebuildImages(databases: Databases, signal: AbortSignal): Promise
       pool,
       log: events,
       signal,
+      onUnprojectable: (event, error) => logUnprojectable(log, event, error),
       onProgress: showProgress(),
     });
   } finally {

@@ -6,6 +6,7 @@ import { lease } from '../../infra/leases/lease.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
+import { logUnprojectable } from '../log-unprojectable.ts';
 import { runPart } from '../part.ts';
 import { runProjector } from './run-projector.ts';
 
@@ -23,6 +24,11 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
     'takeovers_total',
     'Leases and claims taken over from processes that died.',
     ['what'],
+  );
+  const unprojectable = told.counter(
+    'events_unprojectable_total',
+    'Events that no read model could store: their effect cannot be seen.',
+    ['model'],
   );
   const leaseMs = Math.min(config['lease-ms'], longestLeaseMs);
   const heartbeat = startHeartbeat(pool, {
@@ -48,6 +54,10 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
         logger.warn({ from }, 'took the read model over from a dead projector');
       },
     }),
+    onUnprojectable(event, error) {
+      unprojectable({ model: imagesProjection.name });
+      logUnprojectable(logger, event, error);
+    },
     passStep,
     stopping,
     onReady: () => part.ready(),

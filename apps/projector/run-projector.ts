@@ -11,6 +11,7 @@ import {
 } from '../../infra/read-model/generation.ts';
 import { ensureGenerations } from '../../infra/read-model/migrations.ts';
 import { rebuild, retiredGraceMs } from '../../infra/read-model/rebuild.ts';
+import { applySparing, type OnUnprojectable } from '../../infra/read-model/sparing.ts';
 import { Fenced, generationWriter } from '../../infra/read-model/writer.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Projection } from '../../projections/projection.ts';
@@ -21,6 +22,7 @@ export interface ProjectorOptions<Parts extends object> {
   readonly log: Pick<EventLog, 'readAll' | 'head' | 'follow'>;
   readonly logger: Logger;
   readonly lease: Lease;
+  readonly onUnprojectable: OnUnprojectable;
   readonly passStep: PassStep;
   readonly stopping: AbortSignal;
   /** Called once, when queries find a read model of this version, whoever keeps it. */
@@ -99,18 +101,34 @@ async function build<Parts extends object>({
   pool,
   log,
   logger,
+  onUnprojectable,
   stopping,
 }: ProjectorOptions<Parts>): Promise<void> {
   const { name: model, version } = projection;
   logger.info({ model, version }, 'building a read model');
   await voidAhead(pool, model, await log.head());
-  const { events, eventsPerSecond } = await rebuild({ projection, pool, log, signal: stopping });
+  const { events, eventsPerSecond } = await rebuild({
+    projection,
+    pool,
+    log,
+    signal: stopping,
+    onUnprojectable,
+  });
   logger.info({ model, version, events, eventsPerSecond }, 'built a read model');
 }
 
 async function followInto<Parts extends object>(
   live: Generation,
-  { projection, pool, log, logger, lease, passStep, stopping }: ProjectorOptions<Parts>,
+  {
+    projection,
+    pool,
+    log,
+    logger,
+    lease,
+    onUnprojectable,
+    passStep,
+    stopping,
+  }: ProjectorOptions<Parts>,
 ): Promise<void> {
   const stop = new AbortController();
   const until = AbortSignal.any([stopping, stop.signal]);
@@ -124,8 +142,10 @@ async function followInto<Parts extends object>(
   try {
     for await (const events of log.follow(writer.position, until)) {
       passStep('projector.batch-read');
-      for (let start = 0; start < events.length; start += batchEvents)
-        await writer.apply(pool, events.slice(start, start + batchEvents));
+      for (let start = 0; start < events.length; start += batchEvents) {
+        const batch = events.slice(start, start + batchEvents);
+        await applySparing(writer, pool, batch, onUnprojectable);
+      }
       passStep('projector.batch-committed');
     }
   } finally {

@@ -68,8 +68,13 @@ export async function createGeneration<Parts extends object>(
     );
     const number = Number(rows[0]?.number);
     await client.query(`create schema ${schemaOf(name, number)}`);
-    for (const [table, { columns, storage, distinct }] of tablesOf(projection)) {
-      const list = Object.entries(columns).map(([column, type]) => `${column} ${columnType(type)}`);
+    for (const [table, { columns, storage, distinct, longest }] of tablesOf(projection)) {
+      const list = [
+        ...Object.entries(columns).map(([column, type]) => `${column} ${columnType(type)}`),
+        ...Object.entries(longest).map(
+          ([text, most]) => `check (octet_length(${text}) <= ${most})`,
+        ),
+      ];
       await client.query(`
         create table ${schemaOf(name, number)}.${table} (
           id text collate "C" primary key,

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { abandonBuilding, createGeneration, createIndexes, dropRetired } from './generation.ts';
+import { applySparing, type OnUnprojectable } from './sparing.ts';
 import { swap } from './swap.ts';
 import { generationWriter } from './writer.ts';
 
@@ -22,6 +23,7 @@ export interface RebuildOptions<Parts extends object> {
   readonly pool: Pool;
   readonly log: Pick<EventLog, 'readAll' | 'head'>;
   readonly signal: AbortSignal;
+  readonly onUnprojectable: OnUnprojectable;
   /** After each batch. */
   readonly onProgress?: (progress: RebuildProgress) => void;
 }
@@ -41,15 +43,15 @@ const longestPauseMs = 1000;
 export async function rebuild<Parts extends object>(
   options: RebuildOptions<Parts>,
 ): Promise<RebuildProgress> {
-  const { projection, pool, log, signal, onProgress } = options;
+  const { projection, pool, log, signal, onProgress, onUnprojectable } = options;
   await abandonBuilding(pool, projection.name);
   await dropRetired(pool, projection.name, retiredGraceMs);
   const generation = await createGeneration(pool, projection);
   const writer = generationWriter(projection, generation, keepEntries);
-  const client = await pool.connect();
   const began = performance.now();
   let events = 0;
   let head = await log.head();
+  const client = await pool.connect();
   const tell = (phase: RebuildProgress['phase']): RebuildProgress => {
     const eventsPerSecond = Math.round((events / (performance.now() - began)) * 1000);
     const progress = { events, eventsPerSecond, position: writer.position, head, phase };
@@ -66,7 +68,7 @@ export async function rebuild<Parts extends object>(
       signal.throwIfAborted();
       reading = log.readAll(last.position, batchEvents);
       reading.catch(() => {}); // awaited in the next round, if there is one
-      await writer.apply(client, batch);
+      await applySparing(writer, client, batch, onUnprojectable);
       events += batch.length;
       if (last.position > head) head = await log.head();
       tell('events');

@@ -3,6 +3,7 @@ import type { EventLog } from '../../domain/event-log.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { announcement, channel } from './announcement.ts';
 import { createViews, inTransaction, isLockTrouble } from './generation.ts';
+import { isUnstorable } from './sparing.ts';
 import { Fenced, generationWriter } from './writer.ts';
 
 /** Most events that the swap itself takes in while the live generation's writer waits for it. */
@@ -18,7 +19,8 @@ interface Locked {
 /**
  * Puts a generation that has caught up in the place of the live one: one short transaction that holds both
  * checkpoints. What the live one has and the new one lacks is taken in there, so the new one is no older.
- * False when it was too far behind, or when queries held the views for too long: catch up and try again.
+ * False when it was too far behind, met an event that cannot be stored, or when queries held the views for too long:
+ * catch up and try again.
  */
 export async function swap<Parts extends object>(
   pool: Pool,
@@ -75,7 +77,7 @@ export async function swap<Parts extends object>(
       return true;
     });
   } catch (error) {
-    if (isLockTrouble(error)) return false;
+    if (isLockTrouble(error) || isUnstorable(error)) return false;
     throw error;
   }
 }

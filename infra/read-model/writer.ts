@@ -17,13 +17,23 @@ export interface Writer {
   /** The checkpoint. */
   readonly position: bigint;
   /**
-   * Takes the next events of the log in: rows and checkpoint in one transaction, fenced by the checkpoint. Events that
-   * are in already change nothing. Rejects with `Fenced`; after any rejection the writer is of no more use.
+   * Takes the next events of the log in: rows and checkpoint in one transaction, fenced by the checkpoint; several
+   * transactions, in order, when the rows are large. Events that are in already change nothing. Rejects with `Fenced`.
+   * When a row cannot be stored (`isUnstorable`) the writer stands where its last transaction left it; after any
+   * other rejection it is of no more use.
    */
   apply(db: Queryable, events: readonly RecordedEvent[]): Promise<void>;
+  /** Moves the checkpoint past the next event without it. Rejects as `apply` does. */
+  passOver(db: Queryable, event: RecordedEvent): Promise<void>;
 }
 
-/** Writes one generation. `keepEntries` is how many recently touched entries stay in memory. */
+/** What the rows of one statement may weigh, in characters of JSON, before the last one is added. */
+const stepWeight = 8 * 1024 * 1024;
+/** Entries loaded at once: each may be as large as the domain lets it be. */
+const loadAtOnce = 100;
+const keepWeight = 64 * 1024 * 1024;
+
+/** Writes one generation. `keepEntries` is how many recently touched entries stay in memory, unless they are large. */
 export function generationWriter<Parts extends object>(
   projection: Projection<Parts>,
   generation: Generation,
@@ -32,7 +42,9 @@ export function generationWriter<Parts extends object>(
   const { name } = projection;
   const schema = schemaOf(name, generation.number);
   const tables = tablesOf(projection);
-  const recent = recentEntries<Entry<Parts>>(keepEntries);
+  const recent = recentEntries<Entry<Parts>>(keepEntries, keepWeight);
+  /** Of each part that was written or loaded: the length of its JSON. */
+  const weights = new WeakMap<object, number>();
   const save = {
     name: `save-${generation.state}-${schema}`,
     text: saveSql(projection, generation),
@@ -40,76 +52,121 @@ export function generationWriter<Parts extends object>(
   const load = { name: `load-${schema}`, text: loadSql(projection, schema) };
   let position = generation.position;
 
-  const loadMissing = async (db: Queryable, events: readonly Keyed[]): Promise<void> => {
-    const missing = new Set<string>();
-    const begun = new Set<string>();
-    for (const { key, event } of events) {
-      if (event.revision === 0) begun.add(key);
-      else if (!begun.has(key) && !recent.has(key)) missing.add(key);
-    }
-    if (missing.size === 0) return;
-    const { rows } = await db.query<{ key: string } & Record<string, string | null>>({
-      ...load,
-      values: [[...missing]],
-    });
-    for (const row of rows) recent.set(row.key, entryOf(row));
-  };
+  const weightOf = (entry: Entry<Parts>): number =>
+    tables.reduce((sum, [table]) => sum + (weights.get(entry[table] ?? noPart) ?? 0), 0);
+
+  const remember = (key: string, entry: Entry<Parts>): void =>
+    recent.set(key, entry, weightOf(entry));
 
   const entryOf = (row: Record<string, string | null> & { key: string }): Entry<Parts> =>
     Object.fromEntries(
       tables.flatMap(([table, { fromJson }]) => {
         const json = row[table];
-        return typeof json === 'string'
-          ? [[table, fromJson(JSON.parse(json) as JsonObject, row.key)]]
-          : [];
+        if (typeof json !== 'string') return [];
+        const part = fromJson(JSON.parse(json) as JsonObject, row.key);
+        weights.set(part as object, json.length);
+        return [[table, part]];
       }),
     ) as Entry<Parts>;
+
+  /** The next keys whose entries these events go on from and that are not in memory. */
+  const missingOf = (events: readonly RecordedEvent[], known: ReadonlySet<string>): string[] => {
+    const begun = new Set<string>();
+    const missing = new Set<string>();
+    for (const event of events) {
+      const key = projection.keyOf(event);
+      if (key === undefined || known.has(key) || recent.has(key)) continue;
+      if (event.revision === 0) begun.add(key);
+      else if (!begun.has(key)) missing.add(key);
+      if (missing.size === loadAtOnce) break;
+    }
+    return [...missing];
+  };
+
+  /** How many of these events one statement takes in. Their entries are in memory then, as far as there are any. */
+  const prepared = async (db: Queryable, events: readonly RecordedEvent[]): Promise<number> => {
+    const known = new Set<string>();
+    let weight = 0;
+    for (const [index, event] of events.entries()) {
+      const key = projection.keyOf(event);
+      if (key === undefined || known.has(key)) continue;
+      if (event.revision > 0 && !recent.has(key)) {
+        const missing = missingOf(events.slice(index), known);
+        const { rows } = await db.query<{ key: string } & Record<string, string | null>>({
+          ...load,
+          values: [missing],
+        });
+        for (const row of rows) remember(row.key, entryOf(row));
+        for (const absent of missing) if (!recent.has(absent)) known.add(absent);
+      }
+      known.add(key);
+      weight += weightOf(recent.get(key) ?? {});
+      if (weight > stepWeight && index > 0) return index;
+    }
+    return events.length;
+  };
+
+  const moveTo = async (db: Queryable, to: bigint, changes: readonly unknown[]): Promise<void> => {
+    const { rowCount } = await db.query({ ...save, values: [to, position, ...changes] });
+    if (rowCount !== 1) throw new Fenced(schema, position);
+    position = to;
+  };
+
+  const step = async (db: Queryable, events: readonly RecordedEvent[]): Promise<void> => {
+    const before = new Map<string, Entry<Parts>>();
+    const after = new Map<string, Entry<Parts>>();
+    for (const event of events) {
+      const key = projection.keyOf(event);
+      if (key === undefined) continue;
+      const entry = after.get(key) ?? recent.get(key) ?? {};
+      if (!before.has(key)) before.set(key, entry);
+      after.set(key, projection.fold(entry, event));
+    }
+    const changes = tables.flatMap(([table, { toJson }]) => {
+      const put: string[] = [];
+      const gone: string[] = [];
+      for (const [key, entry] of after) {
+        const part = entry[table];
+        if (part === before.get(key)?.[table]) continue;
+        if (part === undefined) {
+          gone.push(key);
+          continue;
+        }
+        const row = JSON.stringify({ id: key, ...toJson(part) });
+        weights.set(part as object, row.length);
+        put.push(row);
+      }
+      return [`[${put.join(',')}]`, gone];
+    });
+    await moveTo(db, events.at(-1)?.position ?? position, changes);
+    for (const [key, entry] of after) remember(key, entry);
+    recent.trim();
+  };
 
   return {
     get position() {
       return position;
     },
     async apply(db, events) {
-      const fresh = events.filter((event) => event.position > position);
-      const last = fresh.at(-1)?.position;
-      if (last === undefined) return;
-      const keyed = fresh.flatMap((event): Keyed[] => {
-        const key = projection.keyOf(event);
-        return key === undefined ? [] : [{ key, event }];
-      });
-      await loadMissing(db, keyed);
-      const before = new Map<string, Entry<Parts>>();
-      const after = new Map<string, Entry<Parts>>();
-      for (const { key, event } of keyed) {
-        const entry = after.get(key) ?? recent.get(key) ?? {};
-        if (!before.has(key)) before.set(key, entry);
-        after.set(key, projection.fold(entry, event));
+      let rest = events.filter((event) => event.position > position);
+      while (rest.length > 0) {
+        const count = await prepared(db, rest);
+        await step(db, rest.slice(0, count));
+        rest = rest.slice(count);
       }
-      const changes = tables.flatMap(([table, { toJson }]) => {
-        const put: JsonObject[] = [];
-        const gone: string[] = [];
-        for (const [key, entry] of after) {
-          const part = entry[table];
-          const was = before.get(key)?.[table];
-          if (part === was) continue;
-          if (part === undefined) gone.push(key);
-          else put.push({ id: key, ...toJson(part) });
-        }
-        return [JSON.stringify(put), gone];
-      });
-      const { rowCount } = await db.query({ ...save, values: [last, position, ...changes] });
-      if (rowCount !== 1) throw new Fenced(schema, position);
-      position = last;
-      for (const [key, entry] of after) recent.set(key, entry);
-      recent.trim();
+    },
+    async passOver(db, event) {
+      if (event.position <= position) return;
+      await moveTo(
+        db,
+        event.position,
+        tables.flatMap(() => ['[]', []]),
+      );
     },
   };
 }
 
-interface Keyed {
-  readonly key: string;
-  readonly event: RecordedEvent;
-}
+const noPart = {};
 
 /** One statement, so that a single event costs one round trip and one commit. Moving the checkpoint comes first: it is the fence. */
 function saveSql<Parts extends object>(

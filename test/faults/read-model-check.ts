@@ -1,4 +1,5 @@
 import pg from 'pg';
+import type { RecordedEvent } from '../../domain/event-log.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { rebuild } from '../../infra/read-model/rebuild.ts';
@@ -21,7 +22,7 @@ export async function rowsThatDiffer(postgresUrl: string): Promise<string[]> {
       const live = await snapshot(pool);
       if (live.position !== live.head) return undefined;
       const { signal } = new AbortController();
-      await rebuild({ projection: imagesProjection, pool, log, signal });
+      await rebuild({ projection: imagesProjection, pool, log, signal, onUnprojectable });
       const rebuilt = await snapshot(pool);
       return rebuilt.head === live.head ? differences(live.rows, rebuilt.rows) : undefined;
     });
@@ -29,6 +30,10 @@ export async function rowsThatDiffer(postgresUrl: string): Promise<string[]> {
     await log.close();
     await pool.end();
   }
+}
+
+function onUnprojectable({ streamId, revision }: RecordedEvent, cause: unknown): never {
+  throw new Error(`${streamId} revision ${revision} cannot be projected`, { cause });
 }
 
 interface Snapshot {

@@ -11,7 +11,15 @@ import { imageQueries } from '../../projections/images/queries.ts';
 import { testDatabase } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 import { history } from './history.ts';
-import { live, logOf, migrations, quiet, rebuildFrom, startProjector } from './read-model.ts';
+import {
+  live,
+  logOf,
+  migrations,
+  quiet,
+  rebuildFrom,
+  startProjector,
+  unexpected,
+} from './read-model.ts';
 import { newEvent, plain, recorded, uuid } from './recorded.ts';
 
 const listing: ListQuery = {
@@ -129,6 +137,13 @@ test('a new generation that is older than the live one is not swapped in', async
   });
   await assert.rejects(older, { name: 'AbortError' });
   assert.deepEqual(await live(pool), before);
+});
+
+test('a rebuild that cannot ask the log keeps no connection', async () => {
+  const { pool } = await testDatabase(migrations);
+  const log = { ...logOf([]), head: () => Promise.reject(new Error('out of reach')) };
+  await assert.rejects(rebuildFrom(pool, log), /out of reach/);
+  assert.equal(pool.idleCount, pool.totalCount);
 });
 
 test('the newest rebuild wins, and what an older one left is dropped', async () => {

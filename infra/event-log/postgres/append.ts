@@ -5,6 +5,7 @@ import {
   type NewEvent,
   RevisionConflict,
 } from '../../../domain/event-log.ts';
+import { isDataFault } from '../../postgres/data-fault.ts';
 
 /** An append that waits for its batch. Events are written out already: later changes to them do not count. */
 export interface Pending {
@@ -107,11 +108,6 @@ function answer(batch: readonly Pending[], won: readonly number[], base: bigint)
  */
 function rolledBack(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && (error.severity === 'ERROR' || isDataFault(error));
-}
-
-/** SQLSTATE classes 22 data exception, 23 constraint violation, 54 program limit exceeded. */
-function isDataFault({ code = '' }: pg.DatabaseError): boolean {
-  return /^(22|23|54)/.test(code);
 }
 
 function refusal({ streamId }: Pending, cause: pg.DatabaseError): Error {
