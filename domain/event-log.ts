@@ -69,7 +69,7 @@ export interface EventLog {
    * have been appended) or `LogUnavailable` (nothing was sent).
    */
   append(streamId: string, events: readonly NewEvent[], expected: number): Promise<bigint>;
-  /** At most `limit` events above `after`, in position order. */
+  /** At most `limit` events above `after`, in position order; fewer when they are large, but none only when there are none. */
   readAll(after: bigint, limit: number): Promise<readonly RecordedEvent[]>;
   /** Position of the newest event, 0 for an empty log. */
   head(): Promise<bigint>;

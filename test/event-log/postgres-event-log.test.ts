@@ -65,6 +65,25 @@ describe('the log in Postgres', () => {
     );
   });
 
+  test('reads and follows large events in parts, and misses none', async () => {
+    const head = await log.head();
+    const large = () => noted('ä'.repeat(1024 * 1024));
+    for (let index = 0; index < 12; index += 1) await log.append('bulky', [large()], index - 1);
+    const first = await log.readAll(head, 1_000);
+    assert.equal(first.length, 4, 'as many as make up eight mebibytes');
+    assert.equal((await log.readStream('bulky')).events.length, 12);
+    const stop = new AbortController();
+    const positions: bigint[] = [];
+    for await (const events of log.follow(head, stop.signal)) {
+      positions.push(...events.map(({ position }) => position));
+      if (positions.length === 12) stop.abort();
+    }
+    assert.deepEqual(
+      positions,
+      Array.from({ length: 12 }, (_, index) => head + BigInt(index + 1)),
+    );
+  });
+
   test('lets nobody change or remove an event', async () => {
     await log.append('fixed', [noted('')], -1);
     for (const sql of [

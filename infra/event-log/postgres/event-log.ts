@@ -16,6 +16,7 @@ import { groupCommit } from './group-commit.ts';
 import {
   allQuery,
   asText,
+  bytesOf,
   planSettings,
   type Row,
   recordedEvent,
@@ -33,6 +34,9 @@ export interface PostgresEventLogOptions {
 
 const channel = 'daguerre_events';
 const batchLimits = { inFlight: 2, maxEvents: 1_000, maxBytes: 4 * 1024 * 1024 };
+/** A read ends with the event that passes this, however many were asked for. */
+const readBytes = 8 * 1024 * 1024;
+const streamPart = 1_000;
 const retryMs = 100;
 const queryTimeoutMs = 15_000;
 /** `recorded_at` is parsed here, so it must come as ISO 8601 whatever the server is set to. */
@@ -57,18 +61,29 @@ export function postgresEventLog(url: string, options: PostgresEventLogOptions):
   const news = bell();
   let listening: ReturnType<typeof listener> | undefined;
 
-  const read = async (name: string, text: string, values: unknown[]): Promise<RecordedEvent[]> => {
+  const read = async (name: string, text: string, values: unknown[]): Promise<readonly Row[]> => {
     const query = { name, text, values, rowMode: 'array' as const, types: asText };
     const { rows } = await available(() => reading.query<Row & unknown[]>(query));
-    return rows.map((row) => upcast(recordedEvent(row)));
+    return rows;
   };
+  const parsed = (rows: readonly Row[]): RecordedEvent[] =>
+    rows.map((row) => upcast(recordedEvent(row)));
 
-  const readAll = (after: bigint, limit: number): Promise<RecordedEvent[]> =>
-    read('read-all', allQuery, [after, limit]);
+  const readAll = async (after: bigint, limit: number): Promise<RecordedEvent[]> =>
+    parsed(await read('read-all', allQuery, [after, limit, readBytes]));
 
   return {
     async readStream(streamId) {
-      const events = await read('read-stream', streamQuery, [streamId]);
+      // In parts, between which others have their turn: a stream may be long.
+      const parts: RecordedEvent[][] = [];
+      for (;;) {
+        const after = parts.at(-1)?.at(-1)?.revision ?? -1;
+        const bounds = [streamId, after, streamPart, readBytes];
+        const rows = await read('read-stream', streamQuery, bounds);
+        parts.push(parsed(rows));
+        if (rows.length < streamPart && bytesOf(rows) < readBytes) break;
+      }
+      const events = parts.flat();
       const last = events.at(-1);
       return { events, revision: last?.revision ?? -1, position: last?.position ?? 0n };
     },

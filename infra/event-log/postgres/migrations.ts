@@ -128,4 +128,51 @@ export const eventLogMigrations: readonly Migration[] = [
       end $$;
     `,
   },
+  {
+    name: 'events-002-bounded-reads',
+    sql: `
+      -- The next events, at most "most" of them, and no more once their bodies have passed "bytes".
+      create function next_of_all(after bigint, most integer, bytes bigint)
+      returns table (
+        "position" bigint, stream_id text, revision integer, id uuid, type text,
+        schema_version integer, recorded_at timestamptz, data text, metadata text
+      ) language plpgsql stable as $$
+      begin
+        for "position", stream_id, revision, id, type, schema_version, recorded_at, data, metadata in
+          select
+            e.position, e.stream_id, e.revision, e.id, e.type,
+            e.schema_version, e.recorded_at, e.data::text, e.metadata::text
+          from events as e
+          where e.position > $1
+          order by e.position
+          limit $2
+        loop
+          return next;
+          bytes := bytes - octet_length(data) - octet_length(metadata);
+          exit when bytes <= 0;
+        end loop;
+      end $$;
+
+      create function next_of_stream(stream text, after integer, most integer, bytes bigint)
+      returns table (
+        "position" bigint, stream_id text, revision integer, id uuid, type text,
+        schema_version integer, recorded_at timestamptz, data text, metadata text
+      ) language plpgsql stable as $$
+      begin
+        for "position", stream_id, revision, id, type, schema_version, recorded_at, data, metadata in
+          select
+            e.position, e.stream_id, e.revision, e.id, e.type,
+            e.schema_version, e.recorded_at, e.data::text, e.metadata::text
+          from events as e
+          where e.stream_id = $1 and e.revision > $2
+          order by e.revision
+          limit $3
+        loop
+          return next;
+          bytes := bytes - octet_length(data) - octet_length(metadata);
+          exit when bytes <= 0;
+        end loop;
+      end $$;
+    `,
+  },
 ];

@@ -5,18 +5,19 @@ export type Upcast = (event: RecordedEvent) => RecordedEvent;
 const columns =
   'position, stream_id, revision, id, type, schema_version, recorded_at, data, metadata';
 
-export const streamQuery = `
-  select ${columns}
-  from events
-  where stream_id = $1
-  order by revision`;
+/** Of a stream, above a revision: at most so many, of about so many bytes. */
+export const streamQuery = `select ${columns} from next_of_stream($1, $2, $3, $4)`;
 
-export const allQuery = `
-  select ${columns}
-  from events
-  where position > $1
-  order by position
-  limit $2`;
+/** Of the whole log, above a position: likewise. */
+export const allQuery = `select ${columns} from next_of_all($1, $2, $3)`;
+
+/** How much was read, as the log counts it. */
+export const bytesOf = (rows: readonly Row[]): number =>
+  rows.reduce(
+    (sum, [, , , , , , , data, metadata]) =>
+      sum + Buffer.byteLength(data) + Buffer.byteLength(metadata),
+    0,
+  );
 
 /**
  * Every question to the log is for an index, in its order. Plans are kept as long as their connection, and one that was
