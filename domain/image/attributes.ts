@@ -45,3 +45,12 @@ export interface ImageLimits {
 
 /** Glance's defaults (reference, "Quotas and limits"). */
 export const defaultLimits: ImageLimits = { properties: 128, tags: 128, members: 128 };
+
+/** In characters; the API's own bound for it, whoever names it. */
+export const maxOwnerLength = 255;
+
+/** Of one property's value, in bytes of UTF-8: what Glance's own database holds. */
+export const maxPropertyValueBytes = 65_535;
+
+/** Of all names and values together, in bytes of UTF-8. An image is read and written whole. */
+export const maxPropertiesBytes = 1024 * 1024;

@@ -1,6 +1,13 @@
 import { Refused } from '../refused.ts';
 import type { Access, Caller, Target } from './access.ts';
-import type { Attributes, ImageLimits, Visibility } from './attributes.ts';
+import {
+  type Attributes,
+  type ImageLimits,
+  maxOwnerLength,
+  maxPropertiesBytes,
+  maxPropertyValueBytes,
+  type Visibility,
+} from './attributes.ts';
 import type { CallerCommand, PatchOperation } from './commands.ts';
 import type { Change, ImageEvent, PropertyChange } from './events.ts';
 import type { Image } from './state.ts';
@@ -136,6 +143,46 @@ function guardLimits(after: Attributes, limits: ImageLimits, before: Attributes)
     limits.tags,
     before === after || after.tags.length > before.tags.length,
   );
+  const none = { owner: null, properties: {} };
+  guardLength(after, before === after ? none : before);
+}
+
+type Lengthy = Pick<Attributes, 'owner' | 'properties'>;
+
+/** Refuses what grew beyond what can be kept; what is there already may stay, and shrink. */
+function guardLength(after: Lengthy, before: Lengthy): void {
+  if (after.owner !== before.owner && [...(after.owner ?? '')].length > maxOwnerLength)
+    throw new Refused(
+      'limit-exceeded',
+      `An owner can be no longer than ${maxOwnerLength} characters.`,
+    );
+  if (after.properties === before.properties) return;
+  for (const [name, value] of Object.entries(after.properties)) {
+    const was = ownValue(before.properties, name) ?? '';
+    guardBytes(`the value of property ${name}`, value, was, maxPropertyValueBytes);
+  }
+  const whole = ({ properties }: Lengthy) => Object.entries(properties).flat().join('');
+  guardBytes('all image properties together', whole(after), whole(before), maxPropertiesBytes);
+}
+
+function guardBytes(what: string, after: string, before: string, most: number): void {
+  const bytes = utf8Length(after);
+  if (bytes > most && bytes > utf8Length(before))
+    throw new Refused(
+      'limit-exceeded',
+      `The limit has been exceeded on the size of ${what}. Attempted: ${bytes} bytes, Maximum: ${most} bytes`,
+    );
+}
+
+/** Bytes of a text in UTF-8. */
+function utf8Length(text: string): number {
+  let bytes = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    // Each half of a surrogate pair counts for two of its four bytes.
+    bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 2 : 3;
+  }
+  return bytes;
 }
 
 function guardCount(what: string, count: number, limit: number, grew: boolean): void {
