@@ -2,6 +2,7 @@ import type { Middleware } from 'koa';
 import { AppendUnknown, LogUnavailable, RevisionConflict } from '../../domain/event-log.ts';
 import { type RefusalCode, Refused } from '../../domain/refused.ts';
 import { StoreUnavailable } from '../../domain/store.ts';
+import { CallerRefused } from '../../infra/identity/caller-refused.ts';
 import { IdentityUnavailable, TokenRefused } from '../../infra/identity/keystone/errors.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import { MarkerInvisible, MarkerUnknown, NotYetVisible } from '../../projections/images/images.ts';
@@ -72,6 +73,7 @@ function answerTo(error: unknown): Answer {
       message: error.message,
       headers: { 'WWW-Authenticate': error.challenge },
     };
+  if (error instanceof CallerRefused) return { status: 401, message: error.message };
   if (error instanceof IdentityUnavailable) return { status: 503, message: error.message };
   if (error instanceof ClientGone) return { status: 400, message: error.message };
   if (error instanceof MarkerUnknown) return { status: 400, message: error.message };
@@ -108,6 +110,8 @@ function isUnreachable(error: unknown): boolean {
   return (
     unreachableCodes.has(code) ||
     (code === 'ENOENT' && syscall === 'connect') || // a Unix socket that is gone
-    /^Connection terminated|^timeout exceeded when trying to connect/.test(error.message)
+    /^Connection terminated|^timeout exceeded when trying to connect|connection error and is not queryable$/.test(
+      error.message,
+    )
   );
 }

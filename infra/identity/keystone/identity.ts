@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../../domain/image/access.ts';
+import { isKeepable } from '../caller-refused.ts';
 import { allowed, type Wish } from './access-rules.ts';
 import type { TokenDocument } from './documents.ts';
 import { TokenRefused } from './errors.ts';
@@ -63,6 +64,8 @@ export function identityKeystone(
       if (token === '') throw new TokenRefused(options.authenticateUri);
       const serviceRoles = serviceToken === '' ? [] : await rolesOfService(serviceToken);
       const document = await valid(token, serviceToken !== '');
+      if (!isKeepable(document.user.id) || !isKeepable(document.project?.id ?? null))
+        throw new TokenRefused(options.authenticateUri);
       const rules = document.application_credential?.access_rules;
       // A chain of services was let in at its first link; later links are other calls than the rules name.
       const limited = rules !== undefined && rules !== null && serviceToken === '';

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../../domain/image/access.ts';
+import { CallerRefused, isKeepable } from '../caller-refused.ts';
 
 interface Identified {
   readonly caller: Caller;
@@ -14,7 +15,8 @@ const implied: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Believes every caller, so it is for loopback only. A token of the form `user:project:role,role` (as in Glance's own
- * test pipeline) says who calls; any other token, or none, is `defaultCaller`, which has the same form.
+ * test pipeline) says who calls; any other token, or none, is `defaultCaller`, which has the same form. Rejects with
+ * `CallerRefused` when the ids cannot be kept.
  */
 export function identityNone(defaultCaller: string) {
   const byDefault = callerFrom(defaultCaller);
@@ -23,7 +25,10 @@ export function identityNone(defaultCaller: string) {
   return {
     async identify(headers: IncomingHttpHeaders): Promise<Identified> {
       const token = headers['x-auth-token'];
-      return (typeof token === 'string' ? callerFrom(decoded(token)) : undefined) ?? byDefault;
+      const told = typeof token === 'string' ? callerFrom(decoded(token)) : undefined;
+      const { caller } = told ?? byDefault;
+      if (!isKeepable(caller.userId) || !isKeepable(caller.projectId)) throw new CallerRefused();
+      return told ?? byDefault;
     },
   };
 }
