@@ -64,7 +64,7 @@ export const importing = section('import', (says) => {
             ['api_image_import', 'success', id],
           );
           reply.that(
-            'a time of ten microseconds and no zone',
+            'a time with microseconds and no zone',
             /^[\d-]+T[\d:]+\.\d{6}$/.test(task?.created_at),
           );
         },
