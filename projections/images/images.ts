@@ -5,7 +5,7 @@ import type { ImageRecord, Work } from './record.ts';
 export interface Images {
   /** Undefined when it does not exist or is deleted. Says nothing of who may see it. */
   show(imageId: string): Promise<ImageRecord | undefined>;
-  /** One page. Rejects with `MarkerUnknown` when the marker is no image, `MarkerInvisible` when the caller cannot see it. */
+  /** One page: shorter than the limit when nothing follows or when it is `isFull` already. Rejects with `MarkerUnknown` when the marker is no image, `MarkerInvisible` when the caller cannot see it. */
   list(query: ListQuery): Promise<readonly ImageRecord[]>;
   /** Everything that the log says is unfinished, oldest first. */
   openWork(): Promise<readonly Work[]>;

@@ -4,11 +4,19 @@ import { isVisibleTo } from '../../domain/image/visibility.ts';
 import { type Images, MarkerInvisible, MarkerUnknown } from './images.ts';
 import type { Filter, ListQuery } from './list-query.ts';
 import { listStatement } from './list-sql.ts';
+import { isFull, weightOfPage } from './page.ts';
 import type { ImageRecord, Work } from './record.ts';
 import { recordColumns, recordFrom, type Values } from './record-from.ts';
 
 /** Most listings that a connection keeps a plan for: clients can make up more shapes than Postgres should remember. */
 const mostNamed = 256;
+
+/**
+ * A page is read in parts, each behind the last image of the one before, so that large images do not all come at once:
+ * the first tells whether the rest may come whole.
+ */
+const partWeight = 4 * 1024 * 1024;
+const partRows = 25;
 
 /** Every value as Postgres writes it: what the pool makes of a type is none of our business here. */
 const asText = { getTypeParser: () => (value: string) => value };
@@ -57,11 +65,24 @@ export function imageQueries(pool: Pool): Images {
     async list(query) {
       const marker = await markerOf(query);
       if (query.limit === 0 || !query.filters.every(canMatch)) return [];
-      const statement = listStatement(query, marker, recordColumns);
-      if (statement === undefined) return [];
-      const { text, values, plannedOnce } = statement;
-      const found = await rows(plannedOnce ? nameOf(text) : undefined, text, values);
-      return found.map(recordFrom);
+      let page: readonly ImageRecord[] = [];
+      let last = marker;
+      while (!isFull(page, query.limit)) {
+        const wanted = query.limit - page.length;
+        const light = page.length > 0 && (weightOfPage(page) / page.length) * wanted <= partWeight;
+        const limit = light ? wanted : Math.min(wanted, partRows);
+        const statement = listStatement({ ...query, limit }, last, recordColumns);
+        if (statement === undefined) break;
+        const { text, values, plannedOnce } = statement;
+        const found = await rows(plannedOnce ? nameOf(text) : undefined, text, values);
+        const part = found.map(recordFrom);
+        // An image that changed meanwhile may have moved behind those of a part that it was in.
+        const known = new Set(page.map(({ id }) => id));
+        page = [...page, ...part.filter(({ id }) => !known.has(id))];
+        last = part.at(-1);
+        if (part.length < limit) break;
+      }
+      return page;
     },
     async openWork() {
       return (await rows('images-open-work', openWorkText, [])).map(workFrom);

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../../domain/json.ts';
+import { isFull } from '../../../projections/images/page.ts';
 import type { ImageRecord } from '../../../projections/images/record.ts';
 import { imageDocument } from './image.ts';
 import { type Parameters, queryStringOf } from './query-string.ts';
@@ -13,7 +14,7 @@ export function pageDocument(
   limit: number,
 ): JsonObject {
   const unmarked = parameters.filter(([name]) => name !== 'marker');
-  const last = page.length === limit ? page.at(-1) : undefined;
+  const last = isFull(page, limit) ? page.at(-1) : undefined;
   return {
     images: shown.map(imageDocument),
     first: link(unmarked),
