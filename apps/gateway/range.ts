@@ -10,7 +10,7 @@ export interface ByteRange {
 export function rangeOf(header: string, size: number): ByteRange {
   if (header.includes(','))
     throw new HttpError(400, 'Requests with multiple ranges are not supported.');
-  const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(header.trim()) ?? [];
+  const [, first = '', last = ''] = /^bytes=\s*(\d*)-(\d*)$/i.exec(header.trim()) ?? [];
   if (first === '' && last === '') throw unsatisfiable(size);
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);

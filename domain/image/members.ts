@@ -61,7 +61,7 @@ export function decideAddition(
   return [{ type: 'MemberAdded', data: { member } }];
 }
 
-/** An entry that the caller may not know of is not there; only then do rules count, which look at this entry alone. */
+/** Who may do this to no entry is told so before any is looked for; then the rule is asked of the one entry alone. */
 export function decideOnMember(
   command: Command<'SetMemberStatus' | 'RemoveMember'>,
   state: Existing,
@@ -70,13 +70,11 @@ export function decideOnMember(
   const { caller, member } = command;
   access.authorize('get_image', state, caller);
   requireShared(state);
+  const rule = command.type === 'RemoveMember' ? 'delete_member' : 'modify_member';
+  access.authorize(rule, state, caller);
   const entry = memberSeenBy(state, member, caller, access);
-  const target = { ...state, members: [entry] };
-  if (command.type === 'RemoveMember') {
-    access.authorize('delete_member', target, caller);
-    return [{ type: 'MemberRemoved', data: { member } }];
-  }
-  access.authorize('modify_member', target, caller);
+  access.authorize(rule, { ...state, members: [entry] }, caller);
+  if (command.type === 'RemoveMember') return [{ type: 'MemberRemoved', data: { member } }];
   const { status } = command;
   if (status === entry.status) return [];
   return [{ type: 'MemberStatusChanged', data: { member, from: entry.status, to: status } }];

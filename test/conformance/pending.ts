@@ -8,20 +8,6 @@ export interface Pending {
 /** It can only shrink: a case on it that passes fails the run. */
 export const pending: readonly Pending[] = [
   {
-    feature: 'who may act on members, before they are looked up',
-    cases: [
-      'access: a member of the image downloads but changes nothing',
-      'members: who may not remove or answer is told so before anything is looked up',
-    ],
-  },
-  {
-    feature: 'odd spellings of Range',
-    cases: [
-      'download: Range is understood as "Bytes=3-7" too',
-      'download: Range is understood as "bytes= 3-7" too',
-    ],
-  },
-  {
     feature: 'the tasks API',
     cases: [
       'transport: DELETE /v2/tasks/ID is 405 and Allow names what is allowed',

@@ -221,10 +221,17 @@ test('a member that is none, or another project’s, is not there', () => {
     given(...shared)
       .when(command)
       .refused('member-unknown');
-  for (const command of [answer(otherFriend, 'accepted'), remove(otherFriend)])
-    given(...shared)
-      .when(command)
-      .refused('member-unknown');
+  given(...shared)
+    .when(answer(otherFriend, 'accepted'))
+    .refused('member-unknown');
+});
+
+test('who may change no entry is told so before any is looked for', () => {
+  for (const name of [undefined, 'nobody'])
+    for (const command of [remove(otherFriend, name), answer(owner, 'accepted', name)])
+      given(...shared)
+        .when(command)
+        .refused('not-allowed');
 });
 
 test('members do nothing else to an image', () => {

@@ -82,7 +82,7 @@ const table: readonly (readonly [string, ImageCommand, Record<History, Outcome>]
   [
     'the answer of who is no member',
     { type: 'SetMemberStatus', caller: member, member: 'friends', status: 'accepted' },
-    inEveryState('member-unknown', gone),
+    inEveryState('not-allowed', gone),
   ],
   [
     'a member taken off who is none',

@@ -136,7 +136,7 @@ const operations: Readonly<Record<string, Operation>> = {
     ask: call('PUT', `${image}/members/accepted`, { status: 'rejected' }),
   },
   'take the accepted member off': {
-    table: members403('YYFF-----'),
+    table: members403('YYFFFF---'),
     ask: call('DELETE', `${image}/members/accepted`),
   },
   'list tasks of an image': { table: seen, ask: call('GET', `${image}/tasks`) },

@@ -135,7 +135,7 @@ describe('members of an image', () => {
     assert.equal((await members.show('blue', bob)).status, 200);
     assert.equal((await members.show('green', bob)).status, 404);
     assert.equal((await members.answer('green', 'accepted', bob)).status, 404);
-    assert.equal((await members.remove('green', bob)).status, 404);
+    assert.equal((await members.remove('green', bob)).status, 403);
     assert.equal((await members.list(roleless)).status, 404);
   });
 
@@ -183,7 +183,8 @@ describe('members of an image', () => {
     const gateway = await startGateway(t);
     const { id, members } = await shared(gateway, 'blue');
     assert.equal((await members.show('nobody')).status, 404);
-    assert.equal((await members.answer('nobody', 'accepted', alice)).status, 404);
+    assert.equal((await members.answer('nobody', 'accepted', alice)).status, 403);
+    assert.equal((await members.answer('nobody', 'accepted', admin)).status, 404);
     assert.equal((await members.remove('nobody')).status, 404);
     assert.equal((await gateway.ask(members.path, { method: 'PUT' })).status, 405);
     await gateway.ask(`/v2/images/${id}`, { method: 'DELETE' });
