@@ -31,21 +31,27 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
     ['model'],
   );
   const leaseMs = Math.min(config['lease-ms'], longestLeaseMs);
-  const heartbeat = startHeartbeat(pool, {
+  const leases = postgresPool(postgresUrl, {
+    log: logger,
+    max: 2,
+    applicationName: 'projector leases',
+    queryTimeoutMs: leaseMs / 2,
+  });
+  const heartbeat = startHeartbeat(leases, {
     owner,
     part: 'projector',
     intervalMs: leaseMs / 4,
     log: logger,
     metrics: told.snapshot,
   });
-  const watch = deathWatch(pool, { leaseMs, log: logger });
+  const watch = deathWatch(leases, { leaseMs, log: logger });
 
   await runProjector({
     projection: imagesProjection,
     pool,
     log,
     logger,
-    lease: lease(pool, {
+    lease: lease(leases, {
       name: 'projector-images',
       owner,
       watch,
@@ -66,5 +72,5 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   await watch.stop();
   await heartbeat.stop();
   await log.close();
-  await pool.end();
+  await Promise.all([pool.end(), leases.end()]);
 });

@@ -111,6 +111,7 @@ describe('a caller with a Keystone token', () => {
         roles: ['member', 'reader'],
         scope: 'project',
         domainId: null,
+        systemScope: null,
         userDomainId: 'default',
         projectDomainId: 'default',
         serviceRoles: [],

@@ -19,7 +19,7 @@ export interface Suite {
 type Needs = Partial<Omit<Suite, 'name' | 'files'>>;
 
 const usual = {
-  budgetSeconds: 180,
+  budgetSeconds: 300,
   concurrency: 1,
   packages: debianPackages,
   postgres: true,
@@ -33,6 +33,7 @@ const differing: Readonly<Record<string, Needs>> = {
   inspection: { budgetSeconds: 300, postgres: false },
   domain: { budgetSeconds: 120, packages: [], postgres: false },
   config: { budgetSeconds: 60, packages: [], postgres: false },
+  identity: { postgres: false },
   'test-command': { budgetSeconds: 120, packages: [], postgres: false },
 };
 
