@@ -1,6 +1,6 @@
 import type { RefusalCode } from './refused.ts';
 
-/** One fact of a stream `refusals-{YYYY-MM-DD}`, by UTC: a rule said no to somebody, who is in the metadata. */
+/** One fact of a day's streams of refusals: a rule said no to somebody, who is in the metadata. */
 export interface RequestRefused {
   readonly type: 'RequestRefused';
   readonly data: {
@@ -16,4 +16,9 @@ export interface RequestRefused {
   };
 }
 
-export const refusalStream = (at: Date): string => `refusals-${at.toISOString().slice(0, 10)}`;
+/**
+ * `refusals-{YYYY-MM-DD}-{writer}-{number}`, by UTC. Each gateway process writes streams of its own, so that it races
+ * nobody and need not read what it did not write; who wants the day reads all that begin so.
+ */
+export const refusalStream = (at: Date, writer: string, number: number): string =>
+  `refusals-${at.toISOString().slice(0, 10)}-${writer}-${number}`;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Config } from '../../infra/config/config.ts';
+import { type Config, ConfigError } from '../../infra/config/config.ts';
 import { identityKeystone } from '../../infra/identity/keystone/identity.ts';
 import { keystoneSession } from '../../infra/identity/keystone/session.ts';
 import { identityNone } from '../../infra/identity/none/identity.ts';
@@ -29,7 +29,7 @@ export function identityOf(config: Config): { readonly identity: Identity; close
     {
       timeoutMs: config['keystone-timeout-ms'],
       maxConnections: keystoneConnections,
-      ...(cafile === undefined ? {} : { authorities: readFileSync(cafile, 'utf8') }),
+      ...(cafile === undefined ? {} : { authorities: authoritiesIn(cafile) }),
     },
     Date.now,
   );
@@ -41,4 +41,14 @@ export function identityOf(config: Config): { readonly identity: Identity; close
     serviceTokenRoles: config['keystone-service-token-roles'],
   });
   return { identity, close: session.close };
+}
+
+function authoritiesIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError([
+      `--keystone-cafile ${file}: cannot be read: ${(error as Error).message}`,
+    ]);
+  }
 }

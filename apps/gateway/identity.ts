@@ -12,7 +12,8 @@ export interface Identified {
 export interface Identity {
   /**
    * `wish` is the call, for tokens that are limited to some. Rejects with `TokenRefused` when the token is missing, not
-   * valid or not for this call, with `IdentityUnavailable` when nobody can tell just now.
+   * valid or not for this call, `CallerRefused` when its ids cannot be kept, `IdentityUnavailable` when nobody can
+   * tell just now.
    */
   identify(headers: IncomingHttpHeaders, wish: Wish): Promise<Identified>;
 }

@@ -68,6 +68,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const { identity, close: closeIdentity } = identityOf(config);
   const personal = personalRecords(besideLog);
   const refusals = recordRefusals({
+    writer: owner,
     log,
     personal,
     logger,

@@ -1,55 +1,90 @@
 import {
   AppendUnknown,
   type EventLog,
+  LogUnavailable,
   type NewEvent,
   RevisionConflict,
 } from '../../domain/event-log.ts';
 import { refusalStream } from '../../domain/request-refused.ts';
 
-/** Lost races that one append may take; others append to the same day, but seldom. */
+/** Rounds for an append whose answer is lost again and again. */
 const attempts = 10;
+/** A stream that has grown to this is ended: reading it for a lost answer must stay cheap. */
+const mostEvents = 5_000;
 
 interface Waiting {
-  readonly events: readonly NewEvent[];
+  readonly event: NewEvent;
   readonly settle: (outcome: Promise<void>) => void;
 }
 
+/** Whether the same events may be appended at another time: their content is not at fault. */
+export const isPassing = (error: unknown): boolean =>
+  error instanceof LogUnavailable ||
+  error instanceof AppendUnknown ||
+  error instanceof RevisionConflict;
+
 /**
- * Appends to the stream of the day. Whoever comes while an append is under way goes with the next one, together with
- * all others; the stream is read only where its end is not known.
+ * Appends to a stream that nobody else appends to, so its end is known without reading. Whoever comes while an append
+ * is under way goes with the next one, together with all others; one that cannot be stored fails alone.
  */
 export function refusalLog({
   log,
   now,
+  writer,
 }: {
   log: Pick<EventLog, 'readStream' | 'append'>;
   now: () => Date;
-}): (events: readonly NewEvent[]) => Promise<void> {
+  /** Names this life of this process. */
+  writer: string;
+}): (event: NewEvent) => Promise<void> {
   let waiting: Waiting[] = [];
   let writing = false;
-  let end = { stream: '', revision: -1 };
+  let day = '';
+  let streams = 0;
+  let revision = -1;
+
+  const currentStream = (): string => {
+    const today = refusalStream(now(), writer, 0);
+    if (today !== day) {
+      day = today;
+      streams = 0;
+      revision = -1;
+    } else if (revision >= mostEvents) {
+      streams += 1;
+      revision = -1;
+    }
+    return refusalStream(now(), writer, streams);
+  };
 
   const write = async (events: readonly NewEvent[]): Promise<void> => {
-    const stream = refusalStream(now());
-    if (end.stream !== stream) end = { stream, revision: (await log.readStream(stream)).revision };
+    const stream = currentStream();
     for (let attempt = 1; ; attempt += 1)
       try {
-        await log.append(stream, events, end.revision);
-        end = { stream, revision: end.revision + events.length };
+        await log.append(stream, events, revision);
+        revision += events.length;
         return;
       } catch (error) {
-        const { revision, events: found } = await endAfter(error, stream);
-        end = { stream, revision };
-        if (found.some(({ id }) => id === events[0]?.id)) return;
+        if (!(error instanceof AppendUnknown || error instanceof RevisionConflict)) throw error;
+        const found = await log.readStream(stream);
+        revision = found.revision;
+        if (found.events.some(({ id }) => id === events[0]?.id)) return;
         if (attempt === attempts) throw error;
       }
   };
 
-  /** What is in the stream after a race was lost, or an append's answer. */
-  const endAfter = async (error: unknown, stream: string) => {
-    if (error instanceof RevisionConflict || error instanceof AppendUnknown)
-      return log.readStream(stream);
-    throw error;
+  /** Tells each what became of its own event. */
+  const writeTogether = async (together: readonly Waiting[]): Promise<void> => {
+    const outcome = write(together.map(({ event }) => event));
+    try {
+      await outcome;
+    } catch (error) {
+      if (together.length > 1 && !isPassing(error)) {
+        const half = Math.ceil(together.length / 2);
+        await writeTogether(together.slice(0, half));
+        return writeTogether(together.slice(half));
+      }
+    }
+    for (const { settle } of together) settle(outcome);
   };
 
   const writeAll = async (): Promise<void> => {
@@ -57,16 +92,14 @@ export function refusalLog({
     while (waiting.length > 0) {
       const together = waiting;
       waiting = [];
-      const outcome = write(together.flatMap(({ events }) => events));
-      for (const { settle } of together) settle(outcome);
-      await outcome.catch(() => {});
+      await writeTogether(together);
     }
     writing = false;
   };
 
-  return (events) =>
+  return (event) =>
     new Promise((resolve) => {
-      waiting.push({ events, settle: resolve });
+      waiting.push({ event, settle: resolve });
       if (!writing) void writeAll();
     });
 }

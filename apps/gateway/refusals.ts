@@ -1,21 +1,26 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Actor, EventLog, Metadata, NewEvent } from '../../domain/event-log.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { RequestRefused } from '../../domain/request-refused.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Call } from './call.ts';
-import { refusalLog } from './refusal-log.ts';
+import { isPassing, refusalLog } from './refusal-log.ts';
 
 export type Refusal = Omit<RequestRefused['data'], 'count'>;
 
 /**
  * Remembers in the log whom a rule said no to. Within a window only the first refusal of its actor, action and target
  * is an event of its own; what comes like it is counted, and the number appended when the window ends. A flood that
- * also varies its targets is counted per actor, one of many actors altogether: neither log nor memory grow with it.
+ * also varies its targets is counted per actor, one of many actors altogether: so many events a window, and no more
+ * memory, whatever comes.
  */
 export interface Refusals {
-  /** Resolves once the log knows the first of its kind. Never rejects: a log out of reach makes no request allowed. */
+  /**
+   * Resolves once the log knows the first of its kind, or is late. Never rejects: a log out of reach makes no request
+   * allowed.
+   */
   record(call: Call, refusal: Refusal): Promise<void>;
   /** Appends the counts that are due. Never rejects: what cannot be appended now is due again at the next window. */
   endWindow(): Promise<void>;
@@ -28,6 +33,8 @@ export interface RefusalPorts {
   readonly personal: PersonalRecords;
   readonly logger: Pick<Logger, 'error'>;
   readonly now: () => Date;
+  /** Names this life of this process. */
+  readonly writer: string;
   readonly windowMs: number;
   readonly bounds: RefusalBounds;
 }
@@ -84,6 +91,17 @@ export function recordRefusals(ports: RefusalPorts): Refusals {
 
   let told = Promise.resolve();
 
+  /** One that can never be stored is given up: it would be in the way of all others for ever. */
+  const tellCount = async (counted: Counted, count: number): Promise<void> => {
+    try {
+      await append(eventOf(counted, count));
+    } catch (error) {
+      logger.error({ err: error, ...counted.refusal }, 'a count of refusals is not recorded');
+      if (isPassing(error)) return;
+    }
+    counted.count -= count;
+  };
+
   const tellCounts = async (): Promise<void> => {
     for (const [key, counted] of kinds) if (counted.count === 0) forget(key, counted);
     const due = [...kinds.values(), ...beyond.values()].map((counted) => ({
@@ -91,13 +109,7 @@ export function recordRefusals(ports: RefusalPorts): Refusals {
       count: counted.count,
     }));
     if (due.length === 0) return;
-    try {
-      await append(due.map(({ counted, count }) => eventOf(counted, count)));
-    } catch (error) {
-      logger.error({ err: error, kinds: due.length }, 'counts of refusals are not recorded yet');
-      return;
-    }
-    for (const { counted, count } of due) counted.count -= count;
+    await Promise.all(due.map(({ counted, count }) => tellCount(counted, count)));
     for (const [key, counted] of kinds) if (counted.count === 0) forget(key, counted);
     for (const [actor, counted] of beyond) if (counted.count === 0) beyond.delete(actor);
   };
@@ -127,14 +139,18 @@ export function recordRefusals(ports: RefusalPorts): Refusals {
       const counted: Counted = { metadata, actor, refusal, count: 0 };
       kinds.set(key, counted);
       kindsOf.set(actor, before + 1);
-      try {
-        counted.metadata = { ...metadata, personal: await personal.remember(call.person) };
-        await append([eventOf(counted, 1)]);
-      } catch (error) {
-        counted.count += 1;
-        if (kinds.get(key) !== counted) countBeyond(actor, metadata);
-        logger.error({ err: error, ...refusal }, 'a refusal is not recorded yet');
-      }
+      const tellFirst = async (): Promise<void> => {
+        try {
+          counted.metadata = { ...metadata, personal: await personal.remember(call.person) };
+          await append(eventOf(counted, 1));
+        } catch (error) {
+          logger.error({ err: error, ...refusal }, 'a refusal is not recorded');
+          if (!isPassing(error)) return;
+          counted.count += 1;
+          if (kinds.get(key) !== counted) countBeyond(actor, metadata);
+        }
+      };
+      await inTime(tellFirst());
     },
     endWindow,
     async stop() {
@@ -142,6 +158,18 @@ export function recordRefusals(ports: RefusalPorts): Refusals {
       await endWindow();
     },
   };
+}
+
+/** An answer waits no longer for its refusal to be recorded; the recording goes on. */
+const longestWaitMs = 2_000;
+
+async function inTime(work: Promise<void>): Promise<void> {
+  const late = new AbortController();
+  await Promise.race([
+    work,
+    delay(longestWaitMs, undefined, { signal: late.signal }).catch(() => {}),
+  ]);
+  late.abort();
 }
 
 const metadataOf = ({ caller, requestId, globalRequestId, correlationId }: Call): Metadata => ({

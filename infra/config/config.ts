@@ -170,7 +170,8 @@ function firstGiven(
 function problemWith(name: SettingName, given: Given | undefined, error: z.ZodError): string {
   const reasons = [...new Set(error.issues.map((issue) => issue.message))].join('; ');
   if (given === undefined) return `--${name}: ${reasons}`;
-  return `${given.written}: ${withoutPassword(JSON.stringify(given.value))} will not do: ${reasons}`;
+  const value = name.endsWith('-password') ? 'what is given' : JSON.stringify(given.value);
+  return `${given.written}: ${withoutPassword(value)} will not do: ${reasons}`;
 }
 
 const withoutPassword = (url: string): string => url.replace(/(:\/\/[^:@/]*:).*@/, '$1***@');

@@ -123,7 +123,13 @@ export const settings = {
     'SECONDS',
   ),
   'keystone-service-token-roles': setting(
-    anyText.default('service').transform((list) => list.toLowerCase().split(',')),
+    anyText.default('service').transform((list) =>
+      list
+        .toLowerCase()
+        .split(',')
+        .map((role) => role.trim())
+        .filter((role) => role !== ''),
+    ),
     'roles of which a service token must have one',
     'ROLES',
   ),

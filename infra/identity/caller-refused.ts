@@ -1,4 +1,4 @@
-/** Ids that nobody has been given by an identity service: too long to be kept, or with control characters. */
+/** Ids or roles that nobody has been given by an identity service: too long to be kept, or with control characters. */
 export class CallerRefused extends Error {
   constructor() {
     super('The ids of a user and a project are at most 255 characters, none of them a control.');

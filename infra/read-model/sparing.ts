@@ -35,4 +35,5 @@ export async function applySparing(
 
 /** Postgres refused the values, or there is no text of them: too long, or a time that is none. */
 export const isUnstorable = (error: unknown): boolean =>
-  isDataFault(error) || error instanceof RangeError;
+  isDataFault(error) ||
+  (error instanceof RangeError && /^Invalid (string length|time value)/.test(error.message));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,6 +75,7 @@ export async function startGateway(
   const ending = new AbortController();
   const personal = { remember: async () => 'hash' };
   const refusals = recordRefusals({
+    writer: `gateway-${randomUUID()}`,
     log,
     personal,
     logger: quiet,

@@ -59,6 +59,7 @@ export function imageDataRoutes(
       throw new Refused(
         'not-allowed',
         'The requested image has been deactivated. Image data download is forbidden.',
+        'download_image',
       );
     if (parametersOf(ctx.querystring).some(([name]) => name === 'prefer'))
       throw new HttpError(400, 'Stores cannot be preferred: there is only one.');

@@ -64,8 +64,8 @@ export function identityKeystone(
       if (token === '') throw new TokenRefused(options.authenticateUri);
       const serviceRoles = serviceToken === '' ? [] : await rolesOfService(serviceToken);
       const document = await valid(token, serviceToken !== '');
-      if (!isKeepable(document.user.id) || !isKeepable(document.project?.id ?? null))
-        throw new TokenRefused(options.authenticateUri);
+      const kept = [document.user.id, document.project?.id ?? null, ...rolesOf(document)];
+      if (!kept.every(isKeepable)) throw new TokenRefused(options.authenticateUri);
       const rules = document.application_credential?.access_rules;
       // A chain of services was let in at its first link; later links are other calls than the rules name.
       const limited = rules !== undefined && rules !== null && serviceToken === '';

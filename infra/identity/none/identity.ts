@@ -16,7 +16,7 @@ const implied: Readonly<Record<string, readonly string[]>> = {
 /**
  * Believes every caller, so it is for loopback only. A token of the form `user:project:role,role` (as in Glance's own
  * test pipeline) says who calls; any other token, or none, is `defaultCaller`, which has the same form. Rejects with
- * `CallerRefused` when the ids cannot be kept.
+ * `CallerRefused` when ids or roles cannot be kept.
  */
 export function identityNone(defaultCaller: string) {
   const byDefault = callerFrom(defaultCaller);
@@ -27,7 +27,8 @@ export function identityNone(defaultCaller: string) {
       const token = headers['x-auth-token'];
       const told = typeof token === 'string' ? callerFrom(decoded(token)) : undefined;
       const { caller } = told ?? byDefault;
-      if (!isKeepable(caller.userId) || !isKeepable(caller.projectId)) throw new CallerRefused();
+      if (![caller.userId, caller.projectId, ...caller.roles].every(isKeepable))
+        throw new CallerRefused();
       return told ?? byDefault;
     },
   };
