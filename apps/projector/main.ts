@@ -8,6 +8,7 @@ import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
 import { logUnprojectable } from '../log-unprojectable.ts';
 import { runPart } from '../part.ts';
+import { takeOvers } from '../take-overs.ts';
 import { runProjector } from './run-projector.ts';
 
 /** Another takes over within 5 s of a death, its own start included; being wrong costs double work only. */
@@ -20,11 +21,7 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   const pool = postgresPool(postgresUrl, { log: logger, max: 5, applicationName: 'projector' });
   const log = postgresEventLog(config['event-log-url'] ?? postgresUrl, { log: logger, upcast });
   const told = processMetrics('projector');
-  const tookOver = told.counter(
-    'takeovers_total',
-    'Leases and claims taken over from processes that died.',
-    ['what'],
-  );
+  const tookOver = takeOvers(told);
   const unprojectable = told.counter(
     'events_unprojectable_total',
     'Events that no read model could store: their effect cannot be seen.',
@@ -56,7 +53,7 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
       owner,
       watch,
       onTakeOver: (from) => {
-        tookOver({ what: 'projector' });
+        tookOver('projector');
         logger.warn({ from }, 'took the read model over from a dead projector');
       },
     }),

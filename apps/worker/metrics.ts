@@ -1,4 +1,5 @@
 import type { Metrics } from '../../infra/telemetry/metrics.ts';
+import { takeOvers } from '../take-overs.ts';
 
 /** How the work on one claim ended; `broken` by what nobody foresaw, and it is to be claimed again. */
 export type IngestOutcome = 'activated' | 'failed' | 'superseded' | 'released' | 'broken';
@@ -20,11 +21,6 @@ export function workerMetrics(metrics: Metrics, jobsWaiting: () => Promise<numbe
     'From the claim of an upload to its end, by outcome.',
     ['outcome'],
     ingestBuckets,
-  );
-  const takeOvers = metrics.counter(
-    'takeovers_total',
-    'Leases and claims taken over from processes that died.',
-    ['what'],
   );
   const issued = metrics.counter(
     'jobs_issued_total',
@@ -49,7 +45,7 @@ export function workerMetrics(metrics: Metrics, jobsWaiting: () => Promise<numbe
   });
   return {
     ingestEnded: (outcome, seconds) => ingest({ outcome }, seconds),
-    tookOver: (what) => takeOvers({ what }),
+    tookOver: takeOvers(metrics),
     jobIssued: (why) => issued({ why }),
     bytesSwept: (where) => swept({ where }),
   };

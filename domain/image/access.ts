@@ -35,8 +35,8 @@ export interface Access {
   allows(rule: Rule, target: Target, caller: Caller): boolean;
   /** Of an image that is about to be made, for whatever owner was asked for. */
   allowsNew(attributes: Attributes, caller: Caller): boolean;
-  /** Of a call that is about no image: the target is the caller's own project. */
-  allowsOwn(rule: Rule, caller: Caller): boolean;
+  /** Of a call that is about no image: the target is the caller's own project. Throws `not-allowed`. */
+  authorizeOwn(rule: Rule, caller: Caller): void;
   /** Throws `not-allowed` for a token of a system or a domain. Comes before the image is looked for. */
   requireProjectScope(rule: Rule, caller: Caller): void;
   /**
@@ -45,6 +45,9 @@ export interface Access {
    */
   authorize(rule: Rule, target: Target, caller: Caller): void;
 }
+
+const notAuthorized = (rule: Rule): Refused =>
+  new Refused('not-allowed', `You are not authorized to complete ${rule} action.`, rule);
 
 export function access(policy: Policy): Access {
   const isAdmin = (caller: Caller): boolean => policy.isAdmin(callerAttributes(caller));
@@ -73,16 +76,18 @@ export function access(policy: Policy): Access {
     allowsNew: (attributes, caller) =>
       isProjectScoped(caller) &&
       policy.allows('add_image', imageAttributes(attributes, caller), callerAttributes(caller)),
-    allowsOwn: (rule, caller) =>
-      isProjectScoped(caller) &&
-      policy.allows(rule, ownAttributes(caller), callerAttributes(caller)),
+    authorizeOwn(rule, caller) {
+      requireProjectScope(rule, caller);
+      if (!policy.allows(rule, ownAttributes(caller), callerAttributes(caller)))
+        throw notAuthorized(rule);
+    },
     requireProjectScope,
     authorize(rule, target, caller) {
       requireProjectScope(rule, caller);
       if (allows(rule, target, caller)) return;
       if (!allows('get_image', target, caller))
         throw new Refused('image-unknown', 'No image found', rule);
-      throw new Refused('not-allowed', `You are not authorized to complete ${rule} action.`, rule);
+      throw notAuthorized(rule);
     },
   };
 }

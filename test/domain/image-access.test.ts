@@ -151,7 +151,7 @@ test('a token of a system or a domain is refused before the image is looked for'
     specOf(image)()
       .when({ type: 'CreateImage', caller, attributes })
       .refused('not-allowed', /scoped to a project/);
-    assert.ok(!defaultAccess.allowsOwn('get_images', caller));
+    assert.throws(() => defaultAccess.authorizeOwn('get_images', caller), { code: 'not-allowed' });
   }
 });
 

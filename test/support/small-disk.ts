@@ -16,8 +16,9 @@ export async function smallDisk(mebibytes: number): Promise<SmallDisk | undefine
   const directory = await mkdtemp(join(tmpdir(), 'daguerre-disk-'));
   try {
     await run('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'daguerre-test', directory]);
-  } catch {
+  } catch (error) {
     await rm(directory, { recursive: true });
+    if (!/superuser|permission denied|not permitted/i.test(String(error))) throw error;
     return undefined;
   }
   return {

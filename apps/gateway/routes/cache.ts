@@ -1,6 +1,5 @@
 import type { Access } from '../../../domain/image/access.ts';
 import { HttpError } from '../http-error.ts';
-import { requireOwn } from './require-own.ts';
 import type { GatewayRouter } from './routes.ts';
 
 /** The calls of the cache API with their rules; a site without a cache answers 404 to those who might use one. */
@@ -18,7 +17,7 @@ const calls = [
 export function cacheRoutes(router: GatewayRouter, { access }: { access: Access }): void {
   for (const [method, path, rule] of calls)
     router[method](path, async (ctx) => {
-      requireOwn(access, rule, ctx.call.caller);
+      access.authorizeOwn(rule, ctx.call.caller);
       throw new HttpError(404, 'Caching is not configured at this site.');
     });
 }

@@ -12,7 +12,6 @@ import { patchFrom, patchVersion } from '../wire/json-patch.ts';
 import { listQueryFrom } from '../wire/list-query.ts';
 import { parametersOf } from '../wire/query-string.ts';
 import { imageIdOf } from './image-id.ts';
-import { requireOwn } from './require-own.ts';
 import type { GatewayRouter } from './routes.ts';
 
 /** Images: create, list, show, update, delete (reference, section 6). */
@@ -48,7 +47,7 @@ export function imageRoutes(
     const { caller } = ctx.call;
     const { projectId } = caller;
     const query = listQueryFrom(parameters, { projectId, isAdmin: access.isAdmin(caller) });
-    requireOwn(access, 'get_images', caller);
+    access.authorizeOwn('get_images', caller);
     const page = await images.list(query);
     const shown = page.filter((record) => access.allows('get_image', record, caller));
     ctx.body = pageDocument({ page, shown }, parameters, query.limit);

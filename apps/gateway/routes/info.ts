@@ -1,7 +1,6 @@
 import type { Access } from '../../../domain/image/access.ts';
 import { expectNoBody } from '../body.ts';
 import { HttpError } from '../http-error.ts';
-import { requireOwn } from './require-own.ts';
 import type { GatewayRouter } from './routes.ts';
 
 /** What this site offers (reference, section 15). With one store there is nothing to choose between: 404. */
@@ -27,7 +26,7 @@ export function infoRoutes(
 
   router.get('/v2/info/stores/detail', async (ctx) => {
     expectNoBody(ctx.req);
-    requireOwn(access, 'stores_info_detail', ctx.call.caller);
+    access.authorizeOwn('stores_info_detail', ctx.call.caller);
     throw singleStore();
   });
 
