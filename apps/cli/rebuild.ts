@@ -4,55 +4,74 @@ import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { type RebuildProgress, rebuild } from '../../infra/read-model/rebuild.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
-import { imagesProjection } from '../../projections/images/projection.ts';
+import type { Projection } from '../../projections/projection.ts';
 import { logUnprojectable } from '../log-unprojectable.ts';
 import { type Databases, migrateAll } from '../migrations.ts';
-import { asksForHelp, type Command } from './command.ts';
+import { projections } from '../projector/projections.ts';
+import { asksForHelp, type Command, UsageError } from './command.ts';
 import { withDatabases } from './database.ts';
 
-const usage = `Usage: daguerre rebuild [FLAGS]
+const usage = `Usage: daguerre rebuild [MODEL...] [FLAGS]
 
-Makes the read model again from the event log, beside the live one, and swaps it in when
-it has caught up. Clients notice nothing. Interrupted, it leaves the live one as it was.
+Makes read models again from the event log, beside the live ones, and swaps each in when
+it has caught up. Clients notice nothing. Interrupted, it leaves the live ones as they are.
+
+  MODEL             which ones: ${projections.map(({ name }) => name).join(', ')} [all]
 
 ${settingsHelp()}
 `;
 
 export const rebuildCommand: Command = {
   name: 'rebuild',
-  summary: 'make the read model again from the log, beside the live one',
+  summary: 'make read models again from the log, beside the live ones',
   async run(args, environment) {
     if (asksForHelp(args)) {
       process.stdout.write(usage);
       return 0;
     }
-    const config = configFrom(args, environment);
+    const firstFlag = args.findIndex((arg) => arg.startsWith('-'));
+    const names = firstFlag < 0 ? args : args.slice(0, firstFlag);
+    const wanted = names.length === 0 ? projections : names.map(modelNamed);
+    const config = configFrom(args.slice(names.length), environment);
     const stop = new AbortController();
     process.once('SIGINT', () =>
       stop.abort(new Error('interrupted; the live read model is as it was')),
     );
-    const done = await withDatabases(config, (databases) => rebuildImages(databases, stop.signal));
-    process.stdout.write(
-      `rebuilt from ${done.events} events, ${done.eventsPerSecond} a second, live at position ${done.position}\n`,
-    );
+    await withDatabases(config, (databases) => rebuildAll(wanted, databases, stop.signal));
     return 0;
   },
 };
 
-async function rebuildImages(databases: Databases, signal: AbortSignal): Promise<RebuildProgress> {
+function modelNamed(name: string): Projection<object> {
+  const found = projections.find((projection) => projection.name === name);
+  if (found !== undefined) return found;
+  const known = projections.map((projection) => projection.name).join(', ');
+  throw new UsageError(`there is no read model ${name}; there are: ${known}`);
+}
+
+async function rebuildAll(
+  wanted: readonly Projection<object>[],
+  databases: Databases,
+  signal: AbortSignal,
+): Promise<void> {
   const log = logger('cli', 'warn');
   await migrateAll(databases, log);
   const pool = postgresPool(databases.postgresUrl, { log, max: 4 });
   const events = postgresEventLog(databases.eventLogUrl, { log, upcast });
   try {
-    return await rebuild({
-      projection: imagesProjection,
-      pool,
-      log: events,
-      signal,
-      onUnprojectable: (event, error) => logUnprojectable(log, event, error),
-      onProgress: showProgress(),
-    });
+    for (const projection of wanted) {
+      const done = await rebuild({
+        projection,
+        pool,
+        log: events,
+        signal,
+        onUnprojectable: (event, error) => logUnprojectable(log, event, error),
+        onProgress: showProgress(projection.name),
+      });
+      process.stdout.write(
+        `${projection.name}: rebuilt from ${done.events} events, ${done.eventsPerSecond} a second, live at position ${done.position}\n`,
+      );
+    }
   } finally {
     await events.close();
     await pool.end();
@@ -60,13 +79,13 @@ async function rebuildImages(databases: Databases, signal: AbortSignal): Promise
 }
 
 /** On a terminal one line that is written over, elsewhere a line every few seconds. */
-function showProgress(): (progress: RebuildProgress) => void {
+function showProgress(model: string): (progress: RebuildProgress) => void {
   const everyMs = process.stderr.isTTY ? 100 : 5_000;
   let shown = performance.now();
   return ({ events, eventsPerSecond, position, head, phase }) => {
     if (performance.now() - shown < everyMs) return;
     shown = performance.now();
-    const line = `${phase}: ${events} events, ${eventsPerSecond}/s, position ${position} of ${head}`;
+    const line = `${model}, ${phase}: ${events} events, ${eventsPerSecond}/s, position ${position} of ${head}`;
     process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${line}` : `${line}\n`);
   };
 }

@@ -7,13 +7,14 @@ import { logger } from '../../infra/telemetry/logger.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import type { Work } from '../../projections/images/record.ts';
 import type { Databases } from '../migrations.ts';
+import { projections } from '../projector/projections.ts';
 import { readRunning } from '../standalone/running-file.ts';
 import { asksForHelp, type Command, switches } from './command.ts';
 import { withDatabases } from './database.ts';
 
 const usage = `Usage: daguerre status [--json] [FLAGS]
 
-Shows the head of the log, how far the read model is, which processes live, and every
+Shows the head of the log, how far each read model is, which processes live, and every
 upload that the log has not ended.
 
   --json            the same as one JSON document
@@ -21,10 +22,19 @@ upload that the log has not ended.
 ${settingsHelp()}
 `;
 
+interface ReadModel {
+  readonly model: string;
+  /** Null until it has been built. */
+  readonly position: string | null;
+  readonly lag: string;
+}
+
 interface Status {
   readonly url: string | null;
   readonly head: string;
+  /** The one that is furthest behind. */
   readonly readModel: { readonly position: string; readonly lag: string };
+  readonly readModels: readonly ReadModel[];
   readonly processes: readonly {
     readonly owner: string;
     readonly part: string;
@@ -55,18 +65,23 @@ async function statusOf(databases: Databases, url: string | null): Promise<Statu
   const pool = postgresPool(databases.postgresUrl, { log, max: 2 });
   const events = postgresEventLog(databases.eventLogUrl, { log, upcast, readConnections: 1 });
   try {
-    const images = imageQueries(pool);
-    const position = await images.checkpoint();
+    const positions = await positionsOf(pool);
     const [head, work, processes] = [
       await events.head(),
-      await images.openWork(),
+      await imageQueries(pool).openWork(),
       await processesOf(pool),
     ];
-    const lag = head > position ? head - position : 0n;
+    const lagOf = (model: string): bigint => max(head - (positions.get(model) ?? 0n), 0n);
+    const lag = projections.map(({ name }) => lagOf(name)).reduce(max, 0n);
     return {
       url,
       head: String(head),
-      readModel: { position: String(position), lag: String(lag) },
+      readModel: { position: String(head - lag), lag: String(lag) },
+      readModels: projections.map(({ name }) => ({
+        model: name,
+        position: positions.get(name)?.toString() ?? null,
+        lag: String(lagOf(name)),
+      })),
       processes,
       work: work.map((one) => ({ ...one, position: String(one.position) })),
     };
@@ -74,6 +89,16 @@ async function statusOf(databases: Databases, url: string | null): Promise<Statu
     await events.close();
     await pool.end();
   }
+}
+
+const max = (one: bigint, other: bigint): bigint => (one > other ? one : other);
+
+/** Checkpoint of each read model that queries find. */
+async function positionsOf(pool: Pool): Promise<ReadonlyMap<string, bigint>> {
+  const { rows } = await pool.query<{ model: string; position: bigint }>(
+    `select model, position from read_model.generation where state = 'live'`,
+  );
+  return new Map(rows.map(({ model, position }) => [model, position]));
 }
 
 async function processesOf(pool: Pool): Promise<Status['processes']> {
@@ -85,11 +110,15 @@ async function processesOf(pool: Pool): Promise<Status['processes']> {
   return rows.map(({ owner, part, seconds }) => ({ owner, part, secondsSinceBeat: seconds }));
 }
 
-function text({ url, head, readModel, processes, work }: Status): string {
+function text({ url, head, readModels, processes, work }: Status): string {
   const lines = [
     `service     ${url ?? 'not running on this data directory'}`,
     `log         head at position ${head}`,
-    `read model  position ${readModel.position}, ${readModel.lag} behind`,
+    ...readModels.map(({ model, position, lag }) =>
+      position === null
+        ? `read model  ${model} is not built yet`
+        : `read model  ${model} at position ${position}, ${lag} behind`,
+    ),
     ...processes.map(
       ({ owner, secondsSinceBeat }) =>
         `process     ${owner}, last heard of ${secondsSinceBeat.toFixed(1)} s ago`,

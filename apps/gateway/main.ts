@@ -10,9 +10,9 @@ import { visible } from '../../infra/read-model/visible.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { filesystemStore } from '../../infra/store/filesystem.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
-import { imagesProjection } from '../../projections/images/projection.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { runPart } from '../part.ts';
+import { answeredFrom } from '../projector/projections.ts';
 import { app } from './app.ts';
 import { identityOf } from './identity-of.ts';
 import { logTail } from './log-tail.ts';
@@ -54,7 +54,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     queryTimeoutMs,
   });
   const log = postgresEventLog(eventLogUrl, { log: logger, upcast });
-  const shown = visible(queries, postgresUrl, { log: logger, models: [imagesProjection.name] });
+  const shown = visible(queries, postgresUrl, { log: logger, models: answeredFrom });
   const heartbeat = startHeartbeat(leases, {
     owner,
     part: 'gateway',

@@ -5,11 +5,14 @@ import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
-import { imagesProjection } from '../../projections/images/projection.ts';
 import { logUnprojectable } from '../log-unprojectable.ts';
 import { runPart } from '../part.ts';
 import { takeOvers } from '../take-overs.ts';
+import { projections } from './projections.ts';
 import { runProjector } from './run-projector.ts';
+
+/** One that writes, one that looks after generations; and one more for all, so that rebuilds never wait for each other. */
+const poolSize = 2 * projections.length + 1;
 
 /** Another takes over within 5 s of a death, its own start included; being wrong costs double work only. */
 const longestLeaseMs = 2000;
@@ -18,7 +21,11 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   const { config, log: logger, owner, stopping, passStep } = part;
   const postgresUrl = config['postgres-url'];
   if (postgresUrl === undefined) throw new Error('the projector needs --postgres-url');
-  const pool = postgresPool(postgresUrl, { log: logger, max: 5, applicationName: 'projector' });
+  const pool = postgresPool(postgresUrl, {
+    log: logger,
+    max: poolSize,
+    applicationName: 'projector',
+  });
   const log = postgresEventLog(config['event-log-url'] ?? postgresUrl, { log: logger, upcast });
   const told = processMetrics('projector');
   const tookOver = takeOvers(told);
@@ -43,28 +50,39 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   });
   const watch = deathWatch(leases, { leaseMs, log: logger });
 
-  await runProjector({
-    projection: imagesProjection,
-    pool,
-    log,
-    logger,
-    lease: lease(leases, {
-      name: 'projector-images',
-      owner,
-      watch,
-      onTakeOver: (from) => {
-        tookOver('projector');
-        logger.warn({ from }, 'took the read model over from a dead projector');
-      },
-    }),
-    onUnprojectable(event, error) {
-      unprojectable({ model: imagesProjection.name });
-      logUnprojectable(logger, event, error);
-    },
-    passStep,
-    stopping,
-    onReady: () => part.ready(),
-  });
+  const notReady = new Set(projections);
+  await Promise.all(
+    projections.map((projection) =>
+      runProjector({
+        projection,
+        pool,
+        log,
+        logger: logger.child({ model: projection.name }),
+        lease: lease(leases, {
+          name: `projector-${projection.name}`,
+          owner,
+          watch,
+          onTakeOver: (from) => {
+            tookOver('projector');
+            logger.warn(
+              { from, model: projection.name },
+              'took the read model over from a dead projector',
+            );
+          },
+        }),
+        onUnprojectable(event, error) {
+          unprojectable({ model: projection.name });
+          logUnprojectable(logger, event, error);
+        },
+        passStep,
+        stopping,
+        onReady() {
+          notReady.delete(projection);
+          if (notReady.size === 0) part.ready();
+        },
+      }),
+    ),
+  );
 
   await watch.stop();
   await heartbeat.stop();

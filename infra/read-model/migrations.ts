@@ -23,6 +23,9 @@ export const readModelMigrations: readonly Migration[] = [
   { name: 'read-model-001-generations', sql: generations },
 ];
 
+/** One at a time: `if not exists` does not keep two from making the same thing at once. */
 export async function ensureGenerations(pool: Pool): Promise<void> {
-  await pool.query(generations);
+  await pool.query(
+    `select pg_advisory_xact_lock(hashtext('read_model.generation')); ${generations}`,
+  );
 }

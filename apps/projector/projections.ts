@@ -1,0 +1,8 @@
+import { imagesProjection } from '../../projections/images/projection.ts';
+import type { Projection } from '../../projections/projection.ts';
+
+/** Every read model that projectors keep, each with a lease, a checkpoint and generations of its own. */
+export const projections: readonly Projection<object>[] = [imagesProjection];
+
+/** The read models that the API answers from: a success waits until all of them show it. */
+export const answeredFrom: readonly string[] = [imagesProjection.name];
