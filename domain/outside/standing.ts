@@ -1,0 +1,46 @@
+import type { RecordedEvent } from '../event-log.ts';
+import type { Visibility } from '../image/attributes.ts';
+import type { ImageEvent } from '../image/events.ts';
+
+/** For whom an image is there, as the events so far have it. */
+export interface Standing {
+  readonly owner: string | null;
+  readonly visibility: Visibility;
+  /** Projects that it is shared with. */
+  readonly members: readonly string[];
+  /** False from its deletion on, or while that is scheduled: then only its owner is told what is left to tell. */
+  readonly there: boolean;
+}
+
+/** Takes in one event of an image. Stays the same object where the event moves nothing of this. */
+export function standingAfter(
+  standing: Standing | undefined,
+  recorded: Pick<RecordedEvent, 'type' | 'data'>,
+): Standing | undefined {
+  const event = recorded as unknown as ImageEvent;
+  if (event.type === 'ImageCreated') {
+    const { owner, visibility } = event.data;
+    return { owner, visibility, members: [], there: true };
+  }
+  if (standing === undefined) return undefined;
+  if (recorded.type === 'ImageDeletionScheduled') return { ...standing, there: false };
+  if (recorded.type === 'ImageRestored') return { ...standing, there: true };
+  switch (event.type) {
+    case 'ImageUpdated': {
+      const moved = event.data.changes.find(({ field }) => field === 'owner');
+      return moved === undefined ? standing : { ...standing, owner: moved.to as string | null };
+    }
+    case 'VisibilityChanged':
+      return { ...standing, visibility: event.data.to };
+    case 'MemberAdded':
+      return { ...standing, members: [...standing.members, event.data.member] };
+    case 'MemberRemoved': {
+      const members = standing.members.filter((member) => member !== event.data.member);
+      return { ...standing, members };
+    }
+    case 'ImageDeleted':
+      return { ...standing, members: [], there: false };
+    default:
+      return standing;
+  }
+}
