@@ -4,7 +4,7 @@ import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { personalRecords } from '../../infra/personal/records.ts';
-import { policyFrom } from '../../infra/policy/policy-file.ts';
+import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
@@ -31,7 +31,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   if (postgresUrl === undefined) throw new Error('the gateway needs --postgres-url');
   const eventLogUrl = config['event-log-url'] ?? postgresUrl;
   const leaseMs = config['lease-ms'];
-  const policy = policyFrom(config['policy-file']);
+  const { policy, protections } = operatorsRules(config);
   if (policy.retired.length > 0)
     logger.warn({ rules: policy.retired }, 'the policy file has rules that no call asks any more');
 
@@ -83,7 +83,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     visible: shown,
     personal,
     identity,
-    access: access(policy),
+    access: access(policy, protections),
     refusals,
     logger,
     metrics: processMetrics('gateway'),

@@ -9,7 +9,7 @@ import {
   settingsHelp,
 } from '../../infra/config/config.ts';
 import { certifyDeath } from '../../infra/leases/heartbeat.ts';
-import { policyFrom } from '../../infra/policy/policy-file.ts';
+import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { takeOwnership } from '../../infra/postgres/embedded/owner.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
@@ -42,7 +42,7 @@ export async function standalone(
   let config: Config;
   try {
     config = configFrom(args, environment);
-    policyFrom(config['policy-file']);
+    operatorsRules(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\nnpm start -- --help shows every setting.\n`);

@@ -8,6 +8,11 @@ import {
 } from '../policy/attributes.ts';
 import type { Action } from '../policy/defaults.ts';
 import type { Policy } from '../policy/policy.ts';
+import {
+  type PropertyOperation,
+  type PropertyProtections,
+  unprotected,
+} from '../property-protections/protections.ts';
 import { Refused } from '../refused.ts';
 import type { Attributes } from './attributes.ts';
 import { isVisibleTo } from './visibility.ts';
@@ -44,12 +49,19 @@ export interface Access {
    * (reference, section 5.3, "Evaluation order").
    */
   authorize(rule: Rule, target: Target, caller: Caller): void;
+  /**
+   * Which of the operator's property protections says no to what the caller would do with a custom property of an image
+   * that it may read or change; undefined where none does.
+   */
+  ruleAgainst(operation: PropertyOperation, property: string, caller: Caller): string | undefined;
+  /** Throws `not-allowed` where one does. */
+  authorizeProperty(operation: PropertyOperation, property: string, caller: Caller): void;
 }
 
 const notAuthorized = (rule: Rule): Refused =>
   new Refused('not-allowed', `You are not authorized to complete ${rule} action.`, rule);
 
-export function access(policy: Policy): Access {
+export function access(policy: Policy, protections: PropertyProtections = unprotected): Access {
   const isAdmin = (caller: Caller): boolean => policy.isAdmin(callerAttributes(caller));
 
   const canSee = (target: Target, caller: Caller): boolean =>
@@ -88,6 +100,12 @@ export function access(policy: Policy): Access {
       if (!allows('get_image', target, caller))
         throw new Refused('image-unknown', 'No image found', rule);
       throw notAuthorized(rule);
+    },
+    ruleAgainst: protections.forbidding,
+    authorizeProperty(operation, property, caller) {
+      const rule = protections.forbidding(operation, property, caller);
+      if (rule !== undefined)
+        throw new Refused('not-allowed', `Attribute '${property}' is reserved.`, rule);
     },
   };
 }

@@ -36,6 +36,8 @@ export function decideCreation(
       'add_image',
     );
   guardVisibility(attributes.visibility, attributes, caller, access);
+  for (const property of Object.keys(attributes.properties))
+    access.authorizeProperty('create', property, caller);
   guardLimits(attributes, limits, attributes);
   if (state.status !== 'absent')
     throw new Refused('image-exists', 'An image with the same id already exists');
@@ -81,12 +83,32 @@ function guardOperation(
     guardField(operation, draft, state, caller, access);
     return;
   }
-  const present = Object.hasOwn(draft.properties, operation.property);
-  if (operation.kind === 'add-property') {
+  guardProperty(operation, draft, caller, access);
+}
+
+/**
+ * A property that the caller may not read answers as one that is not there, but for an addition, which must not replace
+ * it unseen (the original lets it where the caller may create).
+ */
+function guardProperty(
+  operation: Exclude<PatchOperation, { kind: 'set' }>,
+  draft: Attributes,
+  caller: Caller,
+  access: Access,
+): void {
+  const { kind, property } = operation;
+  const present = Object.hasOwn(draft.properties, property);
+  const hiddenBy = present ? access.ruleAgainst('read', property, caller) : undefined;
+  if (kind === 'add-property') {
+    if (hiddenBy !== undefined) access.authorizeProperty('read', property, caller);
     if (present && !operation.overwrite)
-      throw new Refused('property-exists', `Property ${operation.property} already present.`);
-  } else if (!present)
-    throw new Refused('property-missing', `Property ${operation.property} does not exist.`);
+      throw new Refused('property-exists', `Property ${property} already present.`);
+    access.authorizeProperty(present ? 'update' : 'create', property, caller);
+    return;
+  }
+  if (!present || hiddenBy !== undefined)
+    throw new Refused('property-missing', `Property ${property} does not exist.`, hiddenBy);
+  access.authorizeProperty(kind === 'replace-property' ? 'update' : 'delete', property, caller);
 }
 
 function guardField(

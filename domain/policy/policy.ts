@@ -8,9 +8,9 @@ import { referenceProblems } from './references.ts';
 
 /** Rules that are known to be whole: every name is defined, no circles, nothing left to fail on. */
 export interface Policy {
-  /** `rule` is one of ours, or one that `parsePolicy` was told of by name. Throws on any other: a bug. */
   allows(rule: RuleName, target: PolicyAttributes, caller: PolicyAttributes): boolean;
-  /** As `allows`, for a rule that only the operator's files know (property protections in policy mode). */
+  defines(rule: string): boolean;
+  /** As `allows`, for a rule that `defines` knows (property protections in policy mode). Throws on any other: a bug. */
   allowsNamed(rule: string, target: PolicyAttributes, caller: PolicyAttributes): boolean;
   /** What `is_admin:True` says of the caller. */
   isAdmin(caller: PolicyAttributes): boolean;
@@ -21,7 +21,7 @@ export interface Policy {
 }
 
 export interface PolicyOptions {
-  /** Rules that other files of the operator ask by name. */
+  /** Rules that other files of the operator ask by name; whether they are all defined is theirs to see to. */
   readonly alsoAsked?: readonly string[];
 }
 
@@ -69,9 +69,6 @@ export function parsePolicy(file: unknown, { alsoAsked = [] }: PolicyOptions = {
 
   // A name whose rule was refused above is defined all the same: one mistake is one problem.
   const named = new Set(written.map(([name]) => name));
-  for (const name of alsoAsked)
-    if (!rules.has(name) && !named.has(name))
-      problems.push(`${shown(name)} is asked but not defined`);
   const whole = new Map<string, Expression>([
     ...[...named].map((name) => [name, { kind: 'nobody' }] as const),
     ...rules,
@@ -85,6 +82,7 @@ export function parsePolicy(file: unknown, { alsoAsked = [] }: PolicyOptions = {
   };
   return {
     allows: allowsNamed,
+    defines: (rule) => rules.has(rule),
     allowsNamed,
     isAdmin: (caller) => allowsNamed(adminRule, {}, caller),
     retired: [...named].filter((name) => retiredRules.has(name)),

@@ -87,6 +87,16 @@ export const settings = {
     "who may do what: rules of a policy.yaml in oslo.policy's language, over the default ones",
     'FILE',
   ),
+  'property-protection-file': setting(
+    text.transform((path) => resolve(path)).optional(),
+    "who may create, read, update and delete which custom properties: Glance's property-protections.conf",
+    'FILE',
+  ),
+  'property-protection-rule-format': setting(
+    oneOf('roles', 'policies').default('roles'),
+    'what that file names: roles, or rules of the policy',
+    'FORMAT',
+  ),
   'keystone-auth-url': setting(
     url('http', 'https').optional(),
     'with identity keystone, where its API v3 is',

@@ -135,6 +135,7 @@ describe('a decision', () => {
   test('asks rules that only the operator knows by name, and no others', () => {
     const policy = parsePolicy({ keepers: 'role:keeper' }, { alsoAsked: ['keepers'] });
     assert.ok(policy.allowsNamed('keepers', {}, { roles: ['keeper'] }));
+    assert.deepEqual([policy.defines('keepers'), policy.defines('kepers')], [true, false]);
     assert.throws(() => policy.allowsNamed('kepers', {}, {}), /no rule is named "kepers"/);
   });
 });

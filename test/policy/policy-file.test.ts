@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, describe, type TestContext, test } from 'node:test';
 import { standalone } from '../../apps/standalone/standalone.ts';
 import { ConfigError } from '../../infra/config/config.ts';
+import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { policyFrom } from '../../infra/policy/policy-file.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'daguerre-policy-'));
@@ -70,5 +71,54 @@ describe('a policy file', () => {
     assert.equal(code, 2);
     assert.match(String(said.mock.calls[0]?.arguments[0]), /policy\.yaml: "get_image"/);
     assert.ok(!existsSync(dataDir));
+  });
+});
+
+describe('a file of property protections', () => {
+  const everyKey = (who: string) =>
+    ['create', 'read', 'update', 'delete'].map((key) => `${key} = ${who}`).join('\n');
+  const start = async (t: TestContext, ...args: readonly string[]) => {
+    const said = t.mock.method(process.stderr, 'write', () => true);
+    const code = await standalone(['--data-dir', join(directory, 'data'), ...args], {});
+    said.mock.restore();
+    return { code, text: String(said.mock.calls[0]?.arguments[0]) };
+  };
+
+  test('may name rules that only the policy file has', () => {
+    const rules = operatorsRules({
+      'policy-file': fileOf('keepers: "role:keeper"'),
+      'property-protection-file': fileOf(`[.*]\n${everyKey('keepers')}`),
+      'property-protection-rule-format': 'policies',
+    });
+    const may = (role: string) =>
+      rules.protections.forbidding('read', 'a', { userId: 'u', projectId: 'p', roles: [role] });
+    assert.deepEqual([may('keeper'), may('admin')], [undefined, '.*:read']);
+  });
+
+  test('that cannot be used ends the start with exit code 2, by section and key', async (t) => {
+    const path = fileOf(`[^a]\n${everyKey('@,!')}\n[(b]\n${everyKey('@')}`);
+    const { code, text } = await start(t, '--property-protection-file', path);
+    assert.equal(code, 2);
+    for (const problem of ['[^a] create has both', '[^a] delete has both', '[(b] is no expression'])
+      assert.ok(text.includes(`${path}: ${problem}`), text);
+  });
+
+  test('that is not there ends the start, by its setting', async (t) => {
+    const path = join(directory, 'missing.conf');
+    const { code, text } = await start(t, '--property-protection-file', path);
+    assert.equal(code, 2);
+    assert.match(text, /--property-protection-file .*missing\.conf: ENOENT/);
+  });
+
+  test('with a rule that the policy does not have ends the start, by that rule', async (t) => {
+    const { code, text } = await start(
+      t,
+      '--property-protection-file',
+      fileOf(`[^a]\n${everyKey('nowhere')}`),
+      '--property-protection-rule-format',
+      'policies',
+    );
+    assert.equal(code, 2);
+    assert.match(text, /\[\^a\] update: "nowhere" is no rule of the policy/);
   });
 });

@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import { parsePolicy } from '../../domain/policy/policy.ts';
 import { PolicyRefused } from '../../domain/policy/policy-refused.ts';
 
-function problemsOf(file: unknown, alsoAsked: readonly string[] = []): readonly string[] {
+function problemsOf(file: unknown): readonly string[] {
   try {
-    parsePolicy(file, { alsoAsked });
+    parsePolicy(file);
   } catch (error) {
     assert.ok(error instanceof PolicyRefused, String(error));
     for (const problem of error.problems) assert.ok(error.message.includes(problem));
@@ -81,13 +81,16 @@ describe('a policy is refused by name for', () => {
     test(what, () => assert.deepEqual(problemsOf(file), problems));
 
   test('all of its problems at once', () => {
-    const problems = problemsOf(
-      { get_image: 'role:', typo: '@', add_image: 'rule:nope', x: 'rule:y', y: 'rule:x' },
-      ['keepers'],
-    );
+    const problems = problemsOf({
+      get_image: 'role:',
+      typo: '@',
+      add_image: 'rule:nope',
+      x: 'rule:y',
+      y: 'rule:x',
+    });
     assert.deepEqual(
       problems.map((problem) => /^"[a-z_]+"|circle/.exec(problem)?.[0]),
-      ['"get_image"', '"typo"', '"keepers"', '"add_image"', 'circle'],
+      ['"get_image"', '"typo"', '"add_image"', 'circle'],
     );
   });
 });

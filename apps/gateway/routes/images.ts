@@ -6,7 +6,7 @@ import { expectNoBody, jsonBody } from '../body.ts';
 import type { Call } from '../call.ts';
 import { type Commands, unknownImage } from '../commands.ts';
 import { creationFrom } from '../wire/create.ts';
-import { imageDocument } from '../wire/image.ts';
+import { imageDocument, type Reading } from '../wire/image.ts';
 import { pageDocument } from '../wire/image-page.ts';
 import { patchFrom, patchVersion } from '../wire/json-patch.ts';
 import { listQueryFrom } from '../wire/list-query.ts';
@@ -31,6 +31,10 @@ export function imageRoutes(
     baseUrl: BaseUrl;
   },
 ): void {
+  const readingOf = ({ caller }: Call): Reading => ({
+    isReadable: (property) => access.ruleAgainst('read', property, caller) === undefined,
+  });
+
   router.post('/v2/images', async (ctx) => {
     const { imageId, attributes } = creationFrom(await jsonBody(ctx), ctx.call.caller);
     const record = await commands.create(ctx.call, imageId, attributes);
@@ -38,7 +42,7 @@ export function imageRoutes(
     ctx.set('Location', `${baseUrl(ctx.req)}/v2/images/${record.id}`);
     if (importMethods.length > 0)
       ctx.set('OpenStack-image-import-methods', importMethods.join(','));
-    ctx.body = imageDocument(record);
+    ctx.body = imageDocument(record, readingOf(ctx.call));
   });
 
   router.get('/v2/images', async (ctx) => {
@@ -46,16 +50,19 @@ export function imageRoutes(
     const parameters = parametersOf(ctx.querystring);
     const { caller } = ctx.call;
     const { projectId } = caller;
-    const query = listQueryFrom(parameters, { projectId, isAdmin: access.isAdmin(caller) });
+    const reading = readingOf(ctx.call);
+    const viewer = { projectId, isAdmin: access.isAdmin(caller) };
+    const query = listQueryFrom(parameters, viewer, reading);
     access.authorizeOwn('get_images', caller);
     const page = await images.list(query);
     const shown = page.filter((record) => access.allows('get_image', record, caller));
-    ctx.body = pageDocument({ page, shown }, parameters, query.limit);
+    ctx.body = pageDocument({ page, shown }, parameters, query.limit, reading);
   });
 
   router.get('/v2/images/:imageId', async (ctx) => {
     expectNoBody(ctx.req);
-    ctx.body = imageDocument(await visibleImage({ images, access }, imageIdOf(ctx), ctx.call));
+    const record = await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
+    ctx.body = imageDocument(record, readingOf(ctx.call));
   });
 
   router.patch('/v2/images/:imageId', async (ctx) => {
@@ -70,7 +77,7 @@ export function imageRoutes(
             caller: ctx.call.caller,
             operations,
           });
-    ctx.body = imageDocument(record);
+    ctx.body = imageDocument(record, readingOf(ctx.call));
   });
 
   router.delete('/v2/images/:imageId', async (ctx) => {

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../domain/json.ts';
 import { isFull } from '../../../projections/images/page.ts';
 import type { ImageRecord } from '../../../projections/images/record.ts';
-import { imageDocument } from './image.ts';
+import { imageDocument, type Reading } from './image.ts';
 import { type Parameters, queryStringOf } from './query-string.ts';
 
 /**
@@ -12,11 +12,12 @@ export function pageDocument(
   { page, shown }: { page: readonly ImageRecord[]; shown: readonly ImageRecord[] },
   parameters: Parameters,
   limit: number,
+  reading: Reading,
 ): JsonObject {
   const unmarked = parameters.filter(([name]) => name !== 'marker');
   const last = isFull(page, limit) ? page.at(-1) : undefined;
   return {
-    images: shown.map(imageDocument),
+    images: shown.map((record) => imageDocument(record, reading)),
     first: link(unmarked),
     ...(last === undefined ? {} : { next: link([...unmarked, ['marker', last.id]]) }),
     schema: '/v2/schemas/images',

@@ -4,11 +4,18 @@ import type { ImageRecord } from '../../../projections/images/record.ts';
 /** The property that tells the owner why an upload came to nothing. Its prefix is the server's own. */
 const failureProperty = 'os_glance_failed_upload';
 
+/** What a caller gets to see of images. */
+export interface Reading {
+  /** Whether a custom property is the caller's to read. */
+  readonly isReadable: (property: string) => boolean;
+}
+
 /** An image as clients know it (reference, section 3.1): every base field, custom properties beside them. */
-export function imageDocument(record: ImageRecord): JsonObject {
+export function imageDocument(record: ImageRecord, { isReadable }: Reading): JsonObject {
   const failed = record.status === 'queued' && record.failure !== null;
+  const properties = Object.entries(record.properties).filter(([name]) => isReadable(name));
   return {
-    ...record.properties,
+    ...Object.fromEntries(properties),
     ...(failed ? { [failureProperty]: record.failure } : {}),
     id: record.id,
     name: record.name,

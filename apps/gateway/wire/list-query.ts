@@ -8,6 +8,7 @@ import type { Viewer } from '../../../domain/image/visibility.ts';
 import type { Filter, ListQuery } from '../../../projections/images/list-query.ts';
 import { HttpError } from '../http-error.ts';
 import { integer, oneOfValues, timeCondition, wholeNumber } from './filter-values.ts';
+import type { Reading } from './image.ts';
 import { isUuid } from './image-schema.ts';
 import { allOf, lastOf, type Parameters } from './query-string.ts';
 import { sortFrom } from './sort.ts';
@@ -29,12 +30,21 @@ const apart: ReadonlySet<string> = new Set([
   'deleted',
 ]);
 
-/** The query of `GET /v2/images` (reference, section 6.3); 400 for what makes no sense. */
-export function listQueryFrom(parameters: Parameters, viewer: Viewer): ListQuery {
+/**
+ * The query of `GET /v2/images` (reference, section 6.3); 400 for what makes no sense. A condition on a property that the
+ * caller may not read holds for no image, as if none had it: its value must not be guessed from what is listed.
+ */
+export function listQueryFrom(
+  parameters: Parameters,
+  viewer: Viewer,
+  { isReadable }: Reading,
+): ListQuery {
   const limit = lastOf(parameters, 'limit');
   return {
     viewer,
-    filters: filtersFrom(parameters),
+    filters: filtersFrom(parameters).map((filter) =>
+      filter.kind === 'property' && !isReadable(filter.name) ? nothing : filter,
+    ),
     visibility: visibilityFrom(lastOf(parameters, 'visibility')),
     memberStatus: memberStatusFrom(lastOf(parameters, 'member_status')),
     hidden: hiddenFrom(lastOf(parameters, 'os_hidden')),
@@ -94,11 +104,11 @@ function filterFrom(name: string, text: string): Filter {
   }
 }
 
+const nothing: Filter = { kind: 'one-of', field: 'id', values: [] };
+
 /** What is no number equals none: the listing is empty, and there is no error. */
 const equalTo = (field: NumberField, value: number | undefined): Filter =>
-  value === undefined
-    ? { kind: 'one-of', field: 'id', values: [] }
-    : { kind: 'number', field, comparison: 'eq', value };
+  value === undefined ? nothing : { kind: 'number', field, comparison: 'eq', value };
 
 type NumberField = (Filter & { kind: 'number' })['field'];
 
