@@ -53,7 +53,7 @@ export interface StreamSlice {
   readonly events: readonly RecordedEvent[];
   /** Of the stream's last event, -1 when it has none. */
   readonly revision: number;
-  /** Of the stream's last event, 0 when it has none. */
+  /** Of the last event here, 0 when there is none. */
   readonly position: bigint;
 }
 
@@ -62,7 +62,11 @@ export interface StreamSlice {
  * Position order is commit order: who has read up to P has read everything up to P, for ever.
  */
 export interface EventLog {
-  readStream(streamId: string): Promise<StreamSlice>;
+  /**
+   * The stream's events, or only those above the revision `after`. When there are none, `revision` is `after` (-1 by
+   * default) and `position` is 0. Every adapter must read no more than that: streams of projects are long.
+   */
+  readStream(streamId: string, after?: number): Promise<StreamSlice>;
   /**
    * All or nothing, when the stream's last revision is `expected` (-1: the stream is new); gives the last event's position.
    * Rejects with `RevisionConflict` (nothing was appended), `AppendUnknown` (connection lost after sending: it may

@@ -16,6 +16,8 @@ export type RefusalCode =
   | 'member-exists'
   | 'member-unknown'
   | 'limit-exceeded'
+  | 'quota-exceeded'
+  | 'reservation-abandoned'
   | 'upload-ended'
   | 'claim-superseded';
 

@@ -28,6 +28,8 @@ const statusOf = {
   'member-exists': 409,
   'member-unknown': 404,
   'limit-exceeded': 413,
+  'quota-exceeded': 413,
+  'reservation-abandoned': 503,
   'upload-ended': 410,
   'claim-superseded': 409,
 } satisfies Record<RefusalCode, number>;

@@ -87,6 +87,22 @@ export function eventLogContract(name: string, open: () => Promise<EventLog>): v
       }
     });
 
+    test('gives of a stream only what is above a revision', async () => {
+      const log = await start();
+      const stream = newStream();
+      const events = ['0', '1', '2', '3'].map((note) => noted(note));
+      await log.append(stream, events.slice(0, 1), -1);
+      const position = await log.append(stream, events.slice(1), 0);
+      for (const after of [-1, 0, 2]) {
+        const slice = await log.readStream(stream, after);
+        assert.deepEqual(slice.events.map(given), events.slice(after + 1));
+        assert.deepEqual([slice.revision, slice.position], [3, position]);
+      }
+      const none = { events: [], revision: 3, position: 0n };
+      assert.deepEqual(await log.readStream(stream, 3), none);
+      assert.deepEqual(await log.readStream(newStream(), 3), none);
+    });
+
     test('keeps every kind of JSON as it was', async () => {
       const log = await start();
       const stream = newStream();

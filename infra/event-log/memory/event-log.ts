@@ -43,10 +43,10 @@ export function memoryEventLog({
     given(all.slice(Number(after), Number(after) + limit));
 
   return {
-    async readStream(streamId) {
-      const events = given(streams.get(streamId) ?? []);
+    async readStream(streamId, after = -1) {
+      const events = given((streams.get(streamId) ?? []).slice(after + 1));
       const last = events.at(-1);
-      return { events, revision: last?.revision ?? -1, position: last?.position ?? 0n };
+      return { events, revision: last?.revision ?? after, position: last?.position ?? 0n };
     },
 
     async append(streamId, events, expected) {

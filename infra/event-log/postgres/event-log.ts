@@ -73,11 +73,11 @@ export function postgresEventLog(url: string, options: PostgresEventLogOptions):
     parsed(await read('read-all', allQuery, [after, limit, readBytes]));
 
   return {
-    async readStream(streamId) {
+    async readStream(streamId, above = -1) {
       // In parts, between which others have their turn: a stream may be long.
       const parts: RecordedEvent[][] = [];
       for (;;) {
-        const after = parts.at(-1)?.at(-1)?.revision ?? -1;
+        const after = parts.at(-1)?.at(-1)?.revision ?? above;
         const bounds = [streamId, after, streamPart, readBytes];
         const rows = await read('read-stream', streamQuery, bounds);
         parts.push(parsed(rows));
@@ -85,7 +85,7 @@ export function postgresEventLog(url: string, options: PostgresEventLogOptions):
       }
       const events = parts.flat();
       const last = events.at(-1);
-      return { events, revision: last?.revision ?? -1, position: last?.position ?? 0n };
+      return { events, revision: last?.revision ?? above, position: last?.position ?? 0n };
     },
 
     append(streamId, events: readonly NewEvent[], expected) {
