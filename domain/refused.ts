@@ -19,7 +19,13 @@ export type RefusalCode =
   | 'quota-exceeded'
   | 'reservation-abandoned'
   | 'upload-ended'
-  | 'claim-superseded';
+  | 'claim-superseded'
+  | 'namespace-unknown'
+  | 'namespace-exists'
+  | 'namespace-protected'
+  | 'name-contested'
+  | 'definition-unknown'
+  | 'definition-exists';
 
 /** A rule said no. The message is for the caller to read, and names what to do where it can. */
 export class Refused extends Error {

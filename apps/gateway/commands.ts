@@ -11,10 +11,7 @@ import type { Images, Visible } from '../../projections/images/images.ts';
 import type { ImageRecord } from '../../projections/images/record.ts';
 import { handleImage } from '../handle-image.ts';
 import type { Call, Trace } from './call.ts';
-import { HttpError } from './http-error.ts';
-
-/** How long a command is decided again after lost races, and how long its effect may take to be visible. */
-const deadlineMs = 15_000;
+import { afterAppend, inTime, metadataOf, seenBy, traced } from './on-behalf.ts';
 
 const gateway: Actor = { kind: 'system', part: 'gateway' };
 
@@ -51,25 +48,13 @@ export function imageCommands({
 }): Commands {
   const handle = handleImage(log, decider);
 
-  const traced = ({ requestId, globalRequestId, correlationId }: Trace) => ({
-    requestId,
-    ...(globalRequestId === undefined ? {} : { globalRequestId }),
-    correlationId,
-  });
-
   const append = async (
     call: Call,
     imageId: string,
     command: CallerCommand,
     handler = handle,
   ): Promise<Handled<Image>> => {
-    const { userId, projectId, roles } = call.caller;
-    const metadata = {
-      actor: { kind: 'user', userId, projectId, roles } as const,
-      ...traced(call),
-      rule: ruleOf[command.type],
-      personal: await personal.remember(call.person),
-    };
+    const metadata = await metadataOf(call, ruleOf[command.type], personal);
     const context = { commandId: randomUUID(), metadata };
     try {
       return await inTime((deadline) => handler(imageStream(imageId), command, context, deadline));
@@ -80,8 +65,7 @@ export function imageCommands({
     }
   };
 
-  const seen = async (position: bigint): Promise<void> =>
-    afterAppend(() => visible.waitFor(position, deadlineMs));
+  const seen = seenBy(visible);
 
   const shown = async (imageId: string, { position }: Handled<Image>): Promise<ImageRecord> => {
     await seen(position);
@@ -128,18 +112,3 @@ function knownToBeEmpty(log: Pick<EventLog, 'readStream' | 'append'>) {
 /** `rule` where the image is there, but not for this caller: the answer is the same. */
 export const unknownImage = (imageId: string, rule?: string): Refused =>
   new Refused('image-unknown', `No image found with ID ${imageId}`, rule);
-
-/** 503 says that nothing was appended, so past an append every failure is 504. */
-async function afterAppend<Result>(step: () => Promise<Result>): Promise<Result> {
-  try {
-    return await step();
-  } catch (error) {
-    throw new HttpError(504, 'The change is recorded, but cannot be shown yet.', { cause: error });
-  }
-}
-
-async function inTime<Result>(run: (deadline: AbortSignal) => Promise<Result>): Promise<Result> {
-  const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(), deadlineMs);
-  return run(deadline.signal).finally(() => clearTimeout(timer));
-}

@@ -32,6 +32,12 @@ const statusOf = {
   'reservation-abandoned': 503,
   'upload-ended': 410,
   'claim-superseded': 409,
+  'namespace-unknown': 404,
+  'namespace-exists': 409,
+  'namespace-protected': 403,
+  'name-contested': 409,
+  'definition-unknown': 404,
+  'definition-exists': 409,
 } satisfies Record<RefusalCode, number>;
 
 interface Answer {

@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '../event-log.ts';
 import type { JsonObject } from '../json.ts';
+import { metadefSteps } from '../metadef/upcast.ts';
 
 type Step = (data: JsonObject) => JsonObject;
 
@@ -19,7 +20,7 @@ export const upcastWith =
     };
   };
 
-export const upcast = upcastWith(imageSteps);
+export const upcast = upcastWith({ ...imageSteps, ...metadefSteps });
 
 /** Newest version per type, where it is above 1. */
 export const schemaVersions: Readonly<Record<string, number>> = Object.fromEntries(

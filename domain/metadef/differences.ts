@@ -1,0 +1,55 @@
+import {
+  attributeFields,
+  type Definition,
+  type Kind,
+  kinds,
+  type NamespaceContent,
+} from './content.ts';
+import { type AttributeChange, factsOf, type NamespaceEvent } from './events.ts';
+import { isSame } from './same.ts';
+
+/** What happened between two contents, as facts; a change of name is not among them. */
+export function differences(
+  before: NamespaceContent,
+  after: NamespaceContent,
+): readonly NamespaceEvent[] {
+  const changes = attributeFields
+    .filter((field) => before.attributes[field] !== after.attributes[field])
+    .map(
+      (field) =>
+        ({
+          field,
+          from: before.attributes[field],
+          to: after.attributes[field],
+        }) as AttributeChange,
+    );
+  return [
+    ...(changes.length > 0
+      ? [{ type: 'MetadefNamespaceUpdated', data: { changes } } as const]
+      : []),
+    ...kinds.flatMap((kind) =>
+      definitionDifferences(kind, before.definitions[kind], after.definitions[kind]),
+    ),
+  ];
+}
+
+function definitionDifferences(
+  kind: Kind,
+  before: readonly Definition[],
+  after: readonly Definition[],
+): readonly NamespaceEvent[] {
+  if (before === after) return [];
+  const was = new Map(before.map((definition) => [definition.name, definition]));
+  const is = new Set(after.map(({ name }) => name));
+  const { added, changed, removed } = factsOf[kind];
+  return [
+    ...before
+      .filter(({ name }) => !is.has(name))
+      .map((definition) => ({ type: removed, data: { definition } })),
+    ...after.flatMap((to): readonly NamespaceEvent[] => {
+      const from = was.get(to.name);
+      if (from === undefined) return [{ type: added, data: { definition: to } }];
+      return isSame(from, to) ? [] : [{ type: changed, data: { from, to } }];
+    }),
+  ];
+}
