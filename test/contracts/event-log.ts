@@ -149,6 +149,17 @@ export function eventLogContract(name: string, open: () => Promise<EventLog>): v
       assert.equal((await log.readStream(stream)).revision, 0);
     });
 
+    test('refuses the same events again, whoever has them in hand', async () => {
+      const log = await start();
+      const stream = newStream();
+      const events = [noted('claimed')];
+      await log.append(stream, events, -1);
+      const rival = events.map((event) => ({ ...event, data: { note: 'claimed by another' } }));
+      for (const again of [events, rival])
+        await assert.rejects(log.append(stream, again, -1), RevisionConflict);
+      assert.deepEqual((await log.readStream(stream)).events.map(given), events);
+    });
+
     test('of many writers at one revision exactly one wins', async () => {
       const logs = [await start(), await start()];
       const stream = newStream();
