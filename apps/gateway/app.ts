@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import Koa from 'koa';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { Access } from '../../domain/image/access.ts';
-import { defaultLimits } from '../../domain/image/attributes.ts';
 import { imageDecider } from '../../domain/image/image.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
@@ -13,6 +12,7 @@ import { baseUrlFrom } from './base-url.ts';
 import { authentication, type CallContext } from './call.ts';
 import { imageCommands } from './commands.ts';
 import { errors } from './errors.ts';
+import type { HouseRules } from './house-rules.ts';
 import type { Identity } from './identity.ts';
 import { recordingRefusals } from './recording-refusals.ts';
 import type { Refusals } from './refusals.ts';
@@ -35,7 +35,7 @@ import { type UploadPorts, type Uploads, uploads } from './upload.ts';
 import { decodableUrl } from './url.ts';
 
 /** Everything that the API is made of. */
-export interface AppPorts {
+export interface AppPorts extends HouseRules {
   readonly log: EventLog;
   readonly images: Images;
   readonly visible: Visible;
@@ -67,10 +67,10 @@ export interface App {
 
 /** The API as one Koa application; each of its layers is a line here. */
 export function app(ports: AppPorts): App {
-  const { access, images, importMethods, log, logger, metrics } = ports;
+  const { access, images, importMethods, log, logger, metrics, pages, schema } = ports;
   const commands = imageCommands({
     ...ports,
-    decider: imageDecider(defaultLimits, access),
+    decider: imageDecider(ports.limits, access),
   });
   const baseUrl = baseUrlFrom(ports.publicEndpoint);
   const countBytes = metrics.counter('image_bytes_total', 'Bytes of images by direction', [
@@ -90,7 +90,7 @@ export function app(ports: AppPorts): App {
     Number((await log.head()) - (await images.checkpoint())),
   );
   const router = newRouter();
-  imageRoutes(router, { commands, images, access, importMethods, baseUrl });
+  imageRoutes(router, { commands, images, access, importMethods, baseUrl, schema, pages });
   imageDataRoutes(router, {
     uploads: uploading,
     images,
@@ -100,9 +100,9 @@ export function app(ports: AppPorts): App {
     countBytes: (bytes) => countBytes({ direction: 'out' }, bytes),
   });
   memberRoutes(router, { commands, images, access });
-  tagRoutes(router, { commands });
+  tagRoutes(router, { commands, schema });
   actionRoutes(router, { commands });
-  schemaRoutes(router);
+  schemaRoutes(router, { schema });
   infoRoutes(router, { access, importMethods });
   cacheRoutes(router, { access });
   taskRoutes(router, { images, access });

@@ -14,6 +14,7 @@ import { imageQueries } from '../../projections/images/queries.ts';
 import { runPart } from '../part.ts';
 import { answeredFrom } from '../projector/projections.ts';
 import { app } from './app.ts';
+import { houseRulesFrom } from './house-rules.ts';
 import { identityOf } from './identity-of.ts';
 import { logTail } from './log-tail.ts';
 import { defaultBounds, recordRefusals } from './refusals.ts';
@@ -32,6 +33,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const eventLogUrl = config['event-log-url'] ?? postgresUrl;
   const leaseMs = config['lease-ms'];
   const { policy, protections } = operatorsRules(config);
+  const houseRules = houseRulesFrom(config);
   if (policy.retired.length > 0)
     logger.warn({ rules: policy.retired }, 'the policy file has rules that no call asks any more');
 
@@ -78,6 +80,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   });
 
   const { handle, uploads } = app({
+    ...houseRules,
     log,
     images: imageQueries(queries),
     visible: shown,

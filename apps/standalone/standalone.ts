@@ -13,6 +13,7 @@ import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { takeOwnership } from '../../infra/postgres/embedded/owner.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
+import { houseRulesFrom } from '../gateway/house-rules.ts';
 import { migrateAll } from '../migrations.ts';
 import { makeByteDirs, makeDataDir, requireDatabases } from '../places.ts';
 import { banner } from './banner.ts';
@@ -43,6 +44,7 @@ export async function standalone(
   try {
     config = configFrom(args, environment);
     operatorsRules(config);
+    houseRulesFrom(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\nnpm start -- --help shows every setting.\n`);

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { defaultLimits } from '../../domain/image/attributes.ts';
+import { containerFormats, diskFormats } from '../../domain/image/formats.ts';
 
 /** One setting: how it is checked, and how the operator reads of it. */
 export interface Setting {
@@ -29,6 +31,9 @@ const count = whole(1, 1024);
 const milliseconds = whole(100, 86_400_000);
 const bytes = whole(1, Number.MAX_SAFE_INTEGER);
 const anyText = z.string({ error: 'must be text' });
+const anyTextOrList = z.union([anyText.transform((list) => list.split(',')), z.array(anyText)], {
+  error: 'must be a list',
+});
 const text = anyText.min(1, { error: 'must not be empty' });
 const oneOf = <const Word extends string>(...words: readonly Word[]) =>
   z.enum(words, { error: `must be one of ${words.join(', ')}` });
@@ -44,6 +49,15 @@ const trueOrFalse = z
     (value) =>
       value === true || value === 'true' || value === '1' || value === 'yes' || value === '',
   );
+const limit = whole(-1, 1_000_000);
+const pageSize = whole(1, 10_000);
+const word = /^[\w.+-]{1,64}$/;
+const names = anyTextOrList
+  .transform((given) => given.map((name) => name.trim()).filter((name) => name !== ''))
+  .refine((given) => given.length > 0 && given.every((name) => word.test(name)), {
+    error: 'must be names, separated by commas',
+  })
+  .transform((given) => [...new Set(given)]);
 const caller = anyText.regex(/^[^:]*:[^:]*:[^:]*$/, {
   error: 'must have the form user:project:role,role',
 });
@@ -64,8 +78,8 @@ export const settings = {
     'URL',
   ),
   'event-log-url': setting(
-    url('postgres', 'postgresql').optional(),
-    'a Postgres for the event log alone (default: the same one)',
+    url('postgres', 'postgresql', 'esdb', 'esdb+discover').optional(),
+    'a Postgres for the event log alone, or EventStoreDB as its clients name it (default: the same Postgres)',
     'URL',
   ),
   identity: setting(
@@ -159,6 +173,47 @@ export const settings = {
     'where uploads wait (default: staging in the data directory; best on the file system of the store)',
     'DIR',
   ),
+  'disk-formats': setting(
+    names.default([...diskFormats]),
+    'what disk_format can be; gpt and luks can be added',
+    'NAMES',
+  ),
+  'container-formats': setting(
+    names.default([...containerFormats]),
+    'what container_format can be',
+    'NAMES',
+  ),
+  'schema-image-file': setting(
+    text.transform((path) => resolve(path)).optional(),
+    "custom properties with types and bounds of their own: Glance's schema-image.json, instead of the one it comes with",
+    'FILE',
+  ),
+  'image-property-quota': setting(
+    limit.default(defaultLimits.properties),
+    'most properties of an image; -1 is no limit',
+    'COUNT',
+  ),
+  'image-tag-quota': setting(
+    limit.default(defaultLimits.tags),
+    'most tags of an image; -1 is no limit',
+    'COUNT',
+  ),
+  'image-member-quota': setting(
+    limit.default(defaultLimits.members),
+    'most members of an image; -1 is no limit',
+    'COUNT',
+  ),
+  'image-location-quota': setting(
+    limit.default(10),
+    'most locations of an image; -1 is no limit',
+    'COUNT',
+  ),
+  'limit-param-default': setting(
+    pageSize.default(25),
+    'entries of a page when the client names no limit',
+    'COUNT',
+  ),
+  'api-limit-max': setting(pageSize.default(1000), 'most entries of a page', 'COUNT'),
   'image-size-cap': setting(bytes.default(tebibyte), 'largest image in bytes', 'BYTES'),
   'worker-slots': setting(
     count.default(4),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type AppPorts, app } from '../../apps/gateway/app.ts';
+import { usualHouseRules } from '../../apps/gateway/house-rules.ts';
 import { logTail } from '../../apps/gateway/log-tail.ts';
 import { defaultBounds, recordRefusals } from '../../apps/gateway/refusals.ts';
 import { gatewayServer } from '../../apps/gateway/server.ts';
@@ -84,6 +85,7 @@ export async function startGateway(
     bounds: defaultBounds,
   });
   const ports = change({
+    ...usualHouseRules,
     log,
     stores: { byId: new Map([['file', store]]), defaultId: 'file' },
     uploads: {

@@ -8,8 +8,9 @@ import { type Commands, unknownImage } from '../commands.ts';
 import { creationFrom } from '../wire/create.ts';
 import { imageDocument, type Reading } from '../wire/image.ts';
 import { pageDocument } from '../wire/image-page.ts';
+import type { ImageSchema } from '../wire/image-schema.ts';
 import { patchFrom, patchVersion } from '../wire/json-patch.ts';
-import { listQueryFrom } from '../wire/list-query.ts';
+import { listQueryFrom, type PageSizes } from '../wire/list-query.ts';
 import { parametersOf } from '../wire/query-string.ts';
 import { imageIdOf } from './image-id.ts';
 import type { GatewayRouter } from './routes.ts';
@@ -23,20 +24,25 @@ export function imageRoutes(
     access,
     importMethods,
     baseUrl,
+    schema,
+    pages,
   }: {
     commands: Commands;
     images: Images;
     access: Access;
     importMethods: readonly string[];
     baseUrl: BaseUrl;
+    schema: ImageSchema;
+    pages: PageSizes;
   },
 ): void {
   const readingOf = ({ caller }: Call): Reading => ({
     isReadable: (property) => access.ruleAgainst('read', property, caller) === undefined,
+    schema,
   });
 
   router.post('/v2/images', async (ctx) => {
-    const { imageId, attributes } = creationFrom(await jsonBody(ctx), ctx.call.caller);
+    const { imageId, attributes } = creationFrom(await jsonBody(ctx), ctx.call.caller, schema);
     const record = await commands.create(ctx.call, imageId, attributes);
     ctx.status = 201;
     ctx.set('Location', `${baseUrl(ctx.req)}/v2/images/${record.id}`);
@@ -52,7 +58,7 @@ export function imageRoutes(
     const { projectId } = caller;
     const reading = readingOf(ctx.call);
     const viewer = { projectId, isAdmin: access.isAdmin(caller) };
-    const query = listQueryFrom(parameters, viewer, reading);
+    const query = listQueryFrom(parameters, viewer, reading, pages);
     access.authorizeOwn('get_images', caller);
     const page = await images.list(query);
     const shown = page.filter((record) => access.allows('get_image', record, caller));
@@ -67,7 +73,7 @@ export function imageRoutes(
 
   router.patch('/v2/images/:imageId', async (ctx) => {
     const version = patchVersion(ctx.headers['content-type']);
-    const operations = patchFrom(await jsonBody(ctx), version);
+    const operations = patchFrom(await jsonBody(ctx), version, schema);
     const imageId = imageIdOf(ctx);
     const record =
       operations.length === 0 // nothing is saved, so that seeing the image is enough

@@ -2,8 +2,9 @@ import type { AttributeField, Attributes, Visibility } from '../../../domain/ima
 import { Refused } from '../../../domain/refused.ts';
 import { HttpError } from '../http-error.ts';
 import { isStorable } from '../text.ts';
-import { isBaseField, maxPropertyNameLength, schemaOf } from './image-schema.ts';
-import { lengthOf, violation } from './json-schema.ts';
+import { isBaseField } from './base-properties.ts';
+import type { ImageSchema } from './image-schema.ts';
+import { lengthOf } from './json-schema.ts';
 
 /** Only the server writes these (reference, section 7.2, step 6). */
 const readOnly: ReadonlySet<string> = new Set([
@@ -44,19 +45,30 @@ export type WritableField = keyof typeof writableFields;
 export const isWritableField = (name: string): name is WritableField =>
   Object.hasOwn(writableFields, name);
 
+const isReserved = (name: string): boolean => reserved.has(name) || name.startsWith('os_glance');
+
+/** Whether a client may ever give it. */
+export const isGivable = (name: string): boolean => !readOnly.has(name) && !isReserved(name);
+
 /** 403 for names that are not the client's to give. */
 export function guardName(name: string): void {
   if (readOnly.has(name)) throw new Refused('field-fixed', `Attribute '${name}' is read-only.`);
-  if (reserved.has(name) || name.startsWith('os_glance'))
-    throw new Refused('field-fixed', `Attribute '${name}' is reserved.`);
+  if (isReserved(name)) throw new Refused('field-fixed', `Attribute '${name}' is reserved.`);
 }
 
 const largestInteger = 2 ** 31 - 1;
+/** Longest name of a custom property, in characters. */
+export const maxPropertyNameLength = 255;
+/** Of lists and objects in the value of a property. */
+const maxDepth = 32;
 
 /** 400 for a value that the image schema does not allow, or that cannot be stored. */
-export function checkValue(name: string, value: unknown): void {
-  const found = violation(schemaOf(name), value);
-  if (found) throw new HttpError(400, `Provided object does not match schema 'image': ${found}`);
+export function checkValue(schema: ImageSchema, name: string, value: unknown): void {
+  if (!isWithin(maxDepth, value))
+    throw new HttpError(400, `The value of ${name} is nested too deeply.`);
+  const found = schema.checkOf(name)(value);
+  if (found !== undefined)
+    throw new HttpError(400, `Provided object does not match schema 'image': ${found}`);
   const texts = [value].flat().filter((part) => typeof part === 'string');
   if (!isStorable(name) || !texts.every(isStorable))
     throw new HttpError(400, 'Names and values must be Unicode text without NUL characters.');
@@ -66,6 +78,11 @@ export function checkValue(name: string, value: unknown): void {
       `Custom property names can be no longer than ${maxPropertyNameLength} characters.`,
     );
   if (name === 'min_disk' || name === 'min_ram') checkRange(name, value as number);
+}
+
+function isWithin(depth: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((inner) => isWithin(depth - 1, inner));
 }
 
 function checkRange(name: string, value: number): void {
@@ -80,6 +97,3 @@ export function fieldValue(name: WritableField, value: unknown): Attributes[Attr
   if (name === 'visibility') return value as Visibility;
   return value as string | number | boolean | null;
 }
-
-/** Null is allowed where an operator's schema says so; it is stored, and shown, as the empty string. */
-export const propertyValue = (value: unknown): string => (value === null ? '' : (value as string));

@@ -1,220 +1,57 @@
-import type { Schema } from './json-schema.ts';
-
-const uuidPattern =
-  '^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$';
+import { baseProperties, uuidPattern } from './base-properties.ts';
+import { type Check, checkOf, type Schema } from './json-schema.ts';
 
 export const isUuid = (text: string): boolean => new RegExp(uuidPattern).test(text);
 
-export const diskFormats: readonly string[] = [
-  'ami',
-  'ari',
-  'aki',
-  'vhd',
-  'vhdx',
-  'vmdk',
-  'raw',
-  'qcow2',
-  'vdi',
-  'iso',
-  'ploop',
-];
+/** The properties that an operator declares beside the base fields. */
+export interface OperatorSchema {
+  readonly properties: Readonly<Record<string, Schema>>;
+  readonly required: readonly string[];
+}
 
-export const containerFormats: readonly string[] = [
-  'ami',
-  'ari',
-  'aki',
-  'bare',
-  'ovf',
-  'ova',
-  'docker',
-  'compressed',
-];
-
-/** Longest name of a custom property, in characters. */
-export const maxPropertyNameLength = 255;
-
-const nullableText = (description: string, maxLength: number): Schema => ({
-  type: ['null', 'string'],
-  description,
-  maxLength,
-});
-
-/** Every base field of an image (reference, section 3.1), in the words of the original's own schema. */
-export const baseProperties = {
-  id: { type: 'string', description: 'An identifier for the image', pattern: uuidPattern },
-  name: nullableText('Descriptive name for the image', 255),
-  status: {
-    type: 'string',
-    readOnly: true,
-    description: 'Status of the image',
-    enum: [
-      'queued',
-      'saving',
-      'active',
-      'killed',
-      'deleted',
-      'uploading',
-      'importing',
-      'pending_delete',
-      'deactivated',
-    ],
-  },
-  visibility: {
-    type: 'string',
-    description: 'Scope of image accessibility',
-    enum: ['community', 'public', 'private', 'shared'],
-  },
-  protected: { type: 'boolean', description: 'If true, image will not be deletable.' },
-  os_hidden: {
-    type: 'boolean',
-    description: 'If true, image will not appear in default image list response.',
-  },
-  checksum: { ...nullableText('md5 hash of image contents.', 32), readOnly: true },
-  os_hash_algo: {
-    ...nullableText('Algorithm to calculate the os_hash_value', 64),
-    readOnly: true,
-  },
-  os_hash_value: {
-    ...nullableText(
-      'Hexdigest of the image contents using the algorithm specified by the os_hash_algo',
-      128,
-    ),
-    readOnly: true,
-  },
-  owner: nullableText('Owner of the image', 255),
-  size: { type: ['null', 'integer'], readOnly: true, description: 'Size of image file in bytes' },
-  virtual_size: {
-    type: ['null', 'integer'],
-    readOnly: true,
-    description: 'Virtual size of image in bytes',
-  },
-  container_format: {
-    type: ['null', 'string'],
-    description: 'Format of the container',
-    enum: [null, ...containerFormats],
-  },
-  disk_format: {
-    type: ['null', 'string'],
-    description: 'Format of the disk',
-    enum: [null, ...diskFormats],
-  },
-  created_at: {
-    type: 'string',
-    readOnly: true,
-    description: 'Date and time of image registration',
-  },
-  updated_at: {
-    type: 'string',
-    readOnly: true,
-    description: 'Date and time of the last image modification',
-  },
-  tags: {
-    type: 'array',
-    description: 'List of strings related to the image',
-    items: { type: 'string', maxLength: 255 },
-  },
-  direct_url: {
-    type: 'string',
-    readOnly: true,
-    description: 'URL to access the image file kept in external store',
-  },
-  min_ram: {
-    type: 'integer',
-    description: 'Amount of ram (in MB) required to boot image.',
-  },
-  min_disk: {
-    type: 'integer',
-    description: 'Amount of disk space (in GB) required to boot image.',
-  },
-  self: { type: 'string', readOnly: true, description: 'An image self url' },
-  file: { type: 'string', readOnly: true, description: 'An image file url' },
-  schema: { type: 'string', readOnly: true, description: 'An image schema url' },
-  locations: {
-    type: 'array',
-    description: 'A set of URLs to access the image file kept in external store',
-    items: {
-      type: 'object',
-      required: ['url', 'metadata'],
-      properties: {
-        url: { type: 'string', maxLength: 255 },
-        metadata: { type: 'object' },
-        validation_data: {
-          type: 'object',
-          description:
-            'Values to be used to populate the corresponding image properties. If the image status is not ' +
-            "'queued', values must exactly match those already contained in the image properties.",
-          writeOnly: true,
-          additionalProperties: false,
-          required: ['os_hash_algo', 'os_hash_value'],
-          properties: {
-            checksum: { type: 'string' },
-            os_hash_algo: { type: 'string', maxLength: 64 },
-            os_hash_value: { type: 'string', maxLength: 128 },
-          },
-        },
-      },
-    },
-  },
-  stores: {
-    type: 'string',
-    readOnly: true,
-    description:
-      'Store in which image data resides.  Only present when the operator has enabled multiple stores.  ' +
-      'May be a comma-separated list of store identifiers.',
-  },
-} as const satisfies Readonly<Record<string, Schema>>;
-
-const text = (description: string): Schema => ({ type: 'string', is_base: false, description });
-const nullableUuid = (description: string): Schema => ({
-  type: ['null', 'string'],
-  is_base: false,
-  pattern: uuidPattern,
-  description,
-});
-
-/** Properties that the original ships as an operator's property schema; `is_base` is what clients tell them by. */
-export const operatorProperties = {
-  kernel_id: nullableUuid(
-    'ID of image stored in Glance that should be used as the kernel when booting an AMI-style image.',
-  ),
-  ramdisk_id: nullableUuid(
-    'ID of image stored in Glance that should be used as the ramdisk when booting an AMI-style image.',
-  ),
-  instance_uuid: text(
-    'Metadata which can be used to record which instance this image is associated with. ' +
-      '(Informational only, does not create an instance snapshot.)',
-  ),
-  architecture: text(
-    'Operating system architecture as specified in https://docs.openstack.org/python-glanceclient/latest/cli/property-keys.html',
-  ),
-  os_distro: text(
-    'Common name of operating system distribution as specified in https://docs.openstack.org/python-glanceclient/latest/cli/property-keys.html',
-  ),
-  os_version: text('Operating system version as specified by the distributor.'),
-  description: text('A human-readable string describing this image.'),
-  cinder_encryption_key_id: text(
-    'Identifier in the OpenStack Key Management Service for the encryption key for the Block Storage Service ' +
-      'to use when mounting a volume created from this image',
-  ),
-  cinder_encryption_key_deletion_policy: {
-    ...text(
-      'States the condition under which the Image Service will delete the object associated with the ' +
-        "'cinder_encryption_key_id' image property.",
-    ),
-    enum: ['on_image_deletion', 'do_not_delete'],
-  },
-} as const satisfies Readonly<Record<string, Schema>>;
-
-export type BaseField = keyof typeof baseProperties;
-
-export const isBaseField = (name: string): name is BaseField => Object.hasOwn(baseProperties, name);
+/** What an image can be made of at this site. */
+export interface ImageSchema {
+  /** Base fields, then the operator's properties. */
+  readonly properties: Readonly<Record<string, Schema>>;
+  /** Names that every new image must be given. */
+  readonly required: readonly string[];
+  /** The schema of one field or property; of any other name that of a custom property. */
+  schemaOf(name: string): Schema;
+  checkOf(name: string): Check;
+}
 
 const customProperty: Schema = { type: 'string' };
 
-/** The schema of one field or property of an image. */
-export function schemaOf(name: string): Schema {
-  if (isBaseField(name)) return baseProperties[name];
-  return Object.hasOwn(operatorProperties, name)
-    ? operatorProperties[name as keyof typeof operatorProperties]
-    : customProperty;
+/** `is_base` is what clients tell the operator's properties by. */
+export function imageSchema({
+  diskFormats,
+  containerFormats,
+  operator,
+}: {
+  readonly diskFormats: readonly string[];
+  readonly containerFormats: readonly string[];
+  readonly operator: OperatorSchema;
+}): ImageSchema {
+  const formats = {
+    container_format: { ...baseProperties.container_format, enum: [null, ...containerFormats] },
+    disk_format: { ...baseProperties.disk_format, enum: [null, ...diskFormats] },
+  };
+  const own = Object.entries(operator.properties).map(
+    ([name, schema]) => [name, { ...schema, is_base: false }] as const,
+  );
+  const properties: Readonly<Record<string, Schema>> = Object.fromEntries([
+    ...Object.entries({ ...baseProperties, ...formats }),
+    ...own,
+  ]);
+  const checks = new Map(
+    Object.entries(properties).map(([name, schema]) => [name, checkOf(schema)] as const),
+  );
+  const checkCustom = checkOf(customProperty);
+  return {
+    properties,
+    required: operator.required,
+    schemaOf: (name) =>
+      (Object.hasOwn(properties, name) ? properties[name] : undefined) ?? customProperty,
+    checkOf: (name) => checks.get(name) ?? checkCustom,
+  };
 }

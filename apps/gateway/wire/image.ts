@@ -1,6 +1,9 @@
 import type { JsonObject } from '../../../domain/json.ts';
 import type { ImageRecord } from '../../../projections/images/record.ts';
 
+import type { ImageSchema } from './image-schema.ts';
+import { propertyValue } from './property-values.ts';
+
 /** The property that tells the owner why an upload came to nothing. Its prefix is the server's own. */
 const failureProperty = 'os_glance_failed_upload';
 
@@ -8,12 +11,15 @@ const failureProperty = 'os_glance_failed_upload';
 export interface Reading {
   /** Whether a custom property is the caller's to read. */
   readonly isReadable: (property: string) => boolean;
+  readonly schema: ImageSchema;
 }
 
 /** An image as clients know it (reference, section 3.1): every base field, custom properties beside them. */
-export function imageDocument(record: ImageRecord, { isReadable }: Reading): JsonObject {
+export function imageDocument(record: ImageRecord, { isReadable, schema }: Reading): JsonObject {
   const failed = record.status === 'queued' && record.failure !== null;
-  const properties = Object.entries(record.properties).filter(([name]) => isReadable(name));
+  const properties = Object.entries(record.properties)
+    .filter(([name]) => isReadable(name))
+    .map(([name, text]) => [name, propertyValue(schema.schemaOf(name), text)] as const);
   return {
     ...Object.fromEntries(properties),
     ...(failed ? { [failureProperty]: record.failure } : {}),

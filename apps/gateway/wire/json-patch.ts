@@ -1,14 +1,9 @@
 import type { PatchOperation } from '../../../domain/image/commands.ts';
 import { Refused } from '../../../domain/refused.ts';
 import { HttpError } from '../http-error.ts';
-import {
-  checkValue,
-  fieldValue,
-  guardName,
-  isWritableField,
-  propertyValue,
-  writableFields,
-} from './fields.ts';
+import { checkValue, fieldValue, guardName, isWritableField, writableFields } from './fields.ts';
+import type { ImageSchema } from './image-schema.ts';
+import { propertyText } from './property-values.ts';
 
 /** 2.1 is `{op, path, value}`; 2.0 is the older `{add|remove|replace: path, value}`. */
 export type PatchVersion = '2.0' | '2.1';
@@ -36,15 +31,23 @@ export function patchVersion(contentType: string | undefined): PatchVersion {
 }
 
 /** The operations of a patch document, after the checks of the reference, section 7.2, in its order. */
-export function patchFrom(document: unknown, version: PatchVersion): readonly PatchOperation[] {
+export function patchFrom(
+  document: unknown,
+  version: PatchVersion,
+  schema: ImageSchema,
+): readonly PatchOperation[] {
   if (!Array.isArray(document))
     throw new HttpError(400, 'Request body must be a JSON array of operation objects.');
   if (document.length > maxOperations)
     throw new HttpError(413, `A patch can have at most ${maxOperations} operations.`);
-  return document.map((element) => operationFrom(element, version));
+  return document.map((element) => operationFrom(element, version, schema));
 }
 
-function operationFrom(element: unknown, version: PatchVersion): PatchOperation {
+function operationFrom(
+  element: unknown,
+  version: PatchVersion,
+  schema: ImageSchema,
+): PatchOperation {
   if (typeof element !== 'object' || element === null || Array.isArray(element))
     throw new HttpError(400, 'Operations must be JSON objects.');
   const given = element as Readonly<Record<string, unknown>>;
@@ -54,7 +57,7 @@ function operationFrom(element: unknown, version: PatchVersion): PatchOperation 
   if (name !== 'remove' && !Object.hasOwn(given, 'value'))
     throw new HttpError(400, `Operation "${name}" requires a member named "value".`);
   guardName(root);
-  if (name !== 'remove') checkValue(root, isElement ? [given.value] : given.value);
+  if (name !== 'remove') checkValue(schema, root, isElement ? [given.value] : given.value);
   if (root === 'locations')
     throw new Refused(
       'not-allowed',
@@ -74,7 +77,7 @@ function meant(
     return { kind: 'set', field: writableFields[root], value: fieldValue(root, value) };
   }
   if (name === 'remove') return { kind: 'remove-property', property: root };
-  const property = { property: root, value: propertyValue(value) };
+  const property = { property: root, value: propertyText(value) };
   return name === 'replace'
     ? { kind: 'replace-property', ...property }
     : { kind: 'add-property', ...property, overwrite: version === '2.1' };

@@ -13,8 +13,11 @@ import { isUuid } from './image-schema.ts';
 import { allOf, lastOf, type Parameters } from './query-string.ts';
 import { sortFrom } from './sort.ts';
 
-const defaultLimit = 25;
-const maxLimit = 1000;
+/** How many images a page has when the client does not say, and at most. */
+export interface PageSizes {
+  readonly usual: number;
+  readonly most: number;
+}
 
 /** Parameters that are no conditions on an image, or are read apart; `deleted` has no meaning in v2. */
 const apart: ReadonlySet<string> = new Set([
@@ -37,7 +40,8 @@ const apart: ReadonlySet<string> = new Set([
 export function listQueryFrom(
   parameters: Parameters,
   viewer: Viewer,
-  { isReadable }: Reading,
+  { isReadable }: Pick<Reading, 'isReadable'>,
+  pages: PageSizes,
 ): ListQuery {
   const limit = lastOf(parameters, 'limit');
   return {
@@ -50,7 +54,7 @@ export function listQueryFrom(
     hidden: hiddenFrom(lastOf(parameters, 'os_hidden')),
     sort: sortFrom(parameters),
     marker: markerFrom(lastOf(parameters, 'marker')),
-    limit: limit === undefined ? defaultLimit : Math.min(wholeNumber('limit', limit), maxLimit),
+    limit: Math.min(limit === undefined ? pages.usual : wholeNumber('limit', limit), pages.most),
   };
 }
 

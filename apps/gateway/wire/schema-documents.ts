@@ -1,19 +1,22 @@
 import { memberStatuses } from '../../../domain/image/attributes.ts';
-import { baseProperties, operatorProperties } from './image-schema.ts';
+import { baseProperties } from './base-properties.ts';
+import type { ImageSchema } from './image-schema.ts';
 
 /** With one store no image has `stores`; python-glanceclient makes an option of it that clashes with its own `--stores`. */
-const { stores: _, ...singleStoreProperties } = baseProperties;
-
-const image = {
-  name: 'image',
-  properties: { ...singleStoreProperties, ...operatorProperties },
-  additionalProperties: { type: 'string' },
-  links: [
-    { rel: 'self', href: '{self}' },
-    { rel: 'enclosure', href: '{file}' },
-    { rel: 'describedby', href: '{schema}' },
-  ],
-} as const;
+function imageOf({ properties, required }: ImageSchema) {
+  const { stores: _, ...singleStoreProperties } = properties;
+  return {
+    name: 'image',
+    properties: singleStoreProperties,
+    additionalProperties: { type: 'string' },
+    ...(required.length === 0 ? {} : { required }),
+    links: [
+      { rel: 'self', href: '{self}' },
+      { rel: 'enclosure', href: '{file}' },
+      { rel: 'describedby', href: '{schema}' },
+    ],
+  };
+}
 
 /** A page of items, with the links that page through them. */
 const collection = (name: string, item: object) => ({
@@ -61,9 +64,12 @@ const wholeCollection = (name: string, item: object) => ({
 });
 
 /** What `GET /v2/schemas/{name}` answers, by name (reference, section 18). */
-export const schemaDocuments: ReadonlyMap<string, object> = new Map<string, object>([
-  ['image', image],
-  ['images', collection('images', image)],
-  ['member', member],
-  ['members', wholeCollection('members', member)],
-]);
+export function schemaDocuments(schema: ImageSchema): ReadonlyMap<string, object> {
+  const image = imageOf(schema);
+  return new Map<string, object>([
+    ['image', image],
+    ['images', collection('images', image)],
+    ['member', member],
+    ['members', wholeCollection('members', member)],
+  ]);
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { defaultLimits, type ImageLimits } from '../../domain/image/attributes.ts';
+import { containerFormats, diskFormats } from '../../domain/image/formats.ts';
+import { type Config, ConfigError } from '../../infra/config/config.ts';
+import { type ImageSchema, imageSchema, type OperatorSchema } from './wire/image-schema.ts';
+import type { PageSizes } from './wire/list-query.ts';
+import { operatorSchemaFrom, SchemaRefused, stockSchema } from './wire/operator-schema.ts';
+
+/** What an operator settles for all callers alike: what images can be made of, and how much of it. */
+export interface HouseRules {
+  readonly schema: ImageSchema;
+  readonly limits: ImageLimits;
+  readonly pages: PageSizes;
+}
+
+/** The original's own, for who settles nothing. */
+export const usualHouseRules: HouseRules = {
+  schema: imageSchema({ diskFormats, containerFormats, operator: stockSchema }),
+  limits: defaultLimits,
+  pages: { usual: 25, most: 1000 },
+};
+
+type Settings = Pick<
+  Config,
+  | 'schema-image-file'
+  | 'disk-formats'
+  | 'container-formats'
+  | 'image-property-quota'
+  | 'image-tag-quota'
+  | 'image-member-quota'
+  | 'limit-param-default'
+  | 'api-limit-max'
+>;
+
+/** Throws `ConfigError` with every problem of the schema file. */
+export const houseRulesFrom = (config: Settings): HouseRules => ({
+  schema: imageSchema({
+    diskFormats: config['disk-formats'],
+    containerFormats: config['container-formats'],
+    operator: operatorSchemaOf(config['schema-image-file']),
+  }),
+  limits: {
+    properties: config['image-property-quota'],
+    tags: config['image-tag-quota'],
+    members: config['image-member-quota'],
+  },
+  pages: { usual: config['limit-param-default'], most: config['api-limit-max'] },
+});
+
+function operatorSchemaOf(path: string | undefined): OperatorSchema {
+  if (path === undefined) return stockSchema;
+  try {
+    return operatorSchemaFrom(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    if (error instanceof SchemaRefused)
+      throw new ConfigError(error.problems.map((problem) => `${path}: ${problem}`));
+    throw new ConfigError([`--schema-image-file ${path}: ${(error as Error).message}`]);
+  }
+}
