@@ -4,16 +4,20 @@ import Koa from 'koa';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { Access } from '../../domain/image/access.ts';
 import { imageDecider } from '../../domain/image/image.ts';
+import type { MetadefAccess } from '../../domain/metadef/access.ts';
+import { namespaceDecider } from '../../domain/metadef/namespace.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Metrics, Snapshot } from '../../infra/telemetry/metrics.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
+import type { Metadefs } from '../../projections/metadefs/metadefs.ts';
 import { baseUrlFrom } from './base-url.ts';
 import { authentication, type CallContext } from './call.ts';
 import { imageCommands } from './commands.ts';
 import { errors } from './errors.ts';
 import type { HouseRules } from './house-rules.ts';
 import type { Identity } from './identity.ts';
+import { metadefCommands } from './metadef-commands.ts';
 import { recordingRefusals } from './recording-refusals.ts';
 import type { Refusals } from './refusals.ts';
 import { requestLog } from './request-log.ts';
@@ -24,6 +28,7 @@ import { imageDataRoutes, type Stores } from './routes/image-data.ts';
 import { imageRoutes } from './routes/images.ts';
 import { infoRoutes } from './routes/info.ts';
 import { memberRoutes } from './routes/members.ts';
+import { metadefRoutes } from './routes/metadefs/metadefs.ts';
 import { methods } from './routes/methods.ts';
 import { newRouter } from './routes/routes.ts';
 import { schemaRoutes } from './routes/schemas.ts';
@@ -38,10 +43,12 @@ import { decodableUrl } from './url.ts';
 export interface AppPorts extends HouseRules {
   readonly log: EventLog;
   readonly images: Images;
+  readonly metadefs: Metadefs;
   readonly visible: Visible;
   readonly personal: PersonalRecords;
   readonly identity: Identity;
   readonly access: Access;
+  readonly metadefAccess: MetadefAccess;
   readonly refusals: Pick<Refusals, 'record'>;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -105,6 +112,13 @@ export function app(ports: AppPorts): App {
   schemaRoutes(router, { schema });
   infoRoutes(router, { access, importMethods });
   cacheRoutes(router, { access });
+  const { metadefs, metadefAccess } = ports;
+  metadefRoutes(router, {
+    metadefs,
+    access: metadefAccess,
+    baseUrl,
+    commands: metadefCommands({ ...ports, decider: namespaceDecider(metadefAccess) }),
+  });
   taskRoutes(router, { images, access });
 
   const koa = new Koa<object, CallContext>();

@@ -1,5 +1,6 @@
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
+import { metadefAccess } from '../../domain/metadef/access.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
@@ -11,6 +12,7 @@ import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { filesystemStore } from '../../infra/store/filesystem.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
+import { metadefQueries } from '../../projections/metadefs/queries.ts';
 import { runPart } from '../part.ts';
 import { answeredFrom } from '../projector/projections.ts';
 import { app } from './app.ts';
@@ -83,6 +85,8 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     ...houseRules,
     log,
     images: imageQueries(queries),
+    metadefs: metadefQueries(queries),
+    metadefAccess: metadefAccess(policy),
     visible: shown,
     personal,
     identity,

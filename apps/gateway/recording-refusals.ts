@@ -1,9 +1,11 @@
 import type { Middleware } from 'koa';
+import { maxNameLength } from '../../domain/metadef/content.ts';
 import { Refused } from '../../domain/refused.ts';
 import { MarkerInvisible } from '../../projections/images/images.ts';
 import type { CallContext } from './call.ts';
 import type { Refusal, Refusals } from './refusals.ts';
 import type { GatewayRouter } from './routes/routes.ts';
+import { isStorable, percentDecoded } from './text.ts';
 import { isUuid } from './wire/image-schema.ts';
 
 /** Has every refusal by a rule recorded before it is answered, whatever the answer makes of it. */
@@ -14,7 +16,7 @@ export const recordingRefusals =
       await next();
     } catch (error) {
       const route = router.match(ctx.path, ctx.method).pathAndMethod.at(-1)?.path;
-      const refusal = refusalFrom(error, `${ctx.method} ${route}`, imageIn(ctx.path));
+      const refusal = refusalFrom(error, `${ctx.method} ${route}`, targetIn(ctx.path));
       if (refusal !== undefined) await refusals.record(ctx.call, refusal);
       throw error;
     }
@@ -27,7 +29,11 @@ function refusalFrom(error: unknown, action: string, target: string | null): Ref
   return { action, rule: error.rule, target, code: error.code };
 }
 
-function imageIn(path: string): string | null {
-  const [, , collection, id = ''] = path.split('/', 4);
-  return collection === 'images' && isUuid(id) ? id.toLowerCase() : null;
+/** The id of an image, or the name of a namespace of metadata definitions. */
+function targetIn(path: string): string | null {
+  const [, , collection, part = '', namespace] = path.split('/', 5);
+  if (collection === 'images' && isUuid(part)) return part.toLowerCase();
+  if (collection !== 'metadefs' || part !== 'namespaces' || namespace === undefined) return null;
+  const name = percentDecoded(namespace, 'The URL');
+  return isStorable(name) ? [...name].slice(0, maxNameLength).join('') : null;
 }

@@ -318,6 +318,8 @@ const failureStatus = {
   'store-full': 413,
   'store-unavailable': 503,
   'staged-bytes-lost': 500,
+  'location-unusable': 400,
+  'digest-mismatch': 400,
   'workers-died': 500,
 } satisfies Record<IngestFailure, number>;
 

@@ -21,6 +21,8 @@ export interface Claim {
   /** Bytes. */
   readonly size: number;
   readonly declared: Declared;
+  /** Where the bytes are to go. */
+  readonly store: string;
   readonly origin: Origin;
 }
 
@@ -125,7 +127,8 @@ export function concluder({ staging, store, threads, headStarts, passStep }: Con
     const key = await promote(claim, logger, signal);
     passStep('worker.data-promoted');
     const { digests, detected, virtualSize } = found;
-    const result = { key, digests, algorithm: hashAlgorithm, detected, virtualSize };
+    const stored = [{ store: claim.store, key }];
+    const result = { stored, digests, algorithm: hashAlgorithm, detected, virtualSize };
     return { type: 'CompleteIngest', uploadId: claim.uploadId, epoch: claim.epoch, result };
   };
 

@@ -1,6 +1,7 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
-import { absent, evolve, type Image } from '../../domain/image/state.ts';
+import { evolve } from '../../domain/image/evolve.ts';
+import { absent, type Image, ownKeys, uploadOf } from '../../domain/image/state.ts';
 import { storeKey } from '../../domain/store.ts';
 
 /** What is to become of some bytes. Only `garbage` may be removed. */
@@ -35,8 +36,8 @@ export function judgeOf(imageId: string, recorded: readonly RecordedEvent[]): Ju
     type === 'UploadStarted' ? [data.uploadId] : [],
   );
   const claims = events.flatMap((event) => (event.type === 'IngestClaimed' ? [event.data] : []));
-  const named = 'content' in state ? state.content.key : null;
-  const open = state.status === 'saving' ? state.upload : null;
+  const named = ownKeys(state);
+  const open = uploadOf(state);
 
   return {
     state,
@@ -47,7 +48,7 @@ export function judgeOf(imageId: string, recorded: readonly RecordedEvent[]): Ju
       return uploadId === open?.uploadId ? 'needed' : 'garbage';
     },
     stored(key) {
-      if (key === named) return 'needed';
+      if (named.includes(key)) return 'needed';
       const claim = claims.find(
         ({ uploadId, epoch }) => storeKey(imageId, uploadId, epoch) === key,
       );

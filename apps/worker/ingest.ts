@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
-import type { Image } from '../../domain/image/state.ts';
+import { type Image, isThere, uploadOf } from '../../domain/image/state.ts';
 import { Refused } from '../../domain/refused.ts';
 import type { IngestJob } from '../../infra/jobs/job-queue.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
@@ -74,7 +74,7 @@ export function ingest(ports: IngestPorts): Ingest {
 
   /** Tries until it works or a rule says no: while the log cannot be reached, the claim is still ours. */
   const append = async (
-    { imageId, uploadId, epoch, origin }: Omit<Claim, 'size' | 'declared'>,
+    { imageId, uploadId, epoch, origin }: Omit<Claim, 'size' | 'declared' | 'store'>,
     command: ImageCommand,
     signal: AbortSignal,
   ): Promise<Image> => {
@@ -92,7 +92,7 @@ export function ingest(ports: IngestPorts): Ingest {
 
   /** The state after the claim; undefined when it is somebody else's work, or nobody's any more. */
   const stateIfClaimed = async (
-    claim: Omit<Claim, 'size' | 'declared'>,
+    claim: Omit<Claim, 'size' | 'declared' | 'store'>,
     supersedes: number,
     logger: Logger,
   ): Promise<Image | undefined> => {
@@ -104,7 +104,7 @@ export function ingest(ports: IngestPorts): Ingest {
       if (!(error instanceof Refused)) throw error;
       // The answer to an earlier append may have been lost together with the log.
       const { state } = judgeOf(imageId, (await log.readStream(streamOf(imageId))).events);
-      const upload = state.status === 'saving' ? state.upload : undefined;
+      const upload = uploadOf(state);
       if (upload?.uploadId === uploadId && upload.epoch === claim.epoch)
         if (upload.claimedBy === owner) return state;
       logger.debug({ reason: error.message }, 'this upload is not to be claimed');
@@ -118,14 +118,15 @@ export function ingest(ports: IngestPorts): Ingest {
     const bare = { imageId, uploadId, epoch: supersedes + 1, origin: originOf(events, uploadId) };
     const state = await stateIfClaimed(bare, supersedes, logger);
     if (state === undefined) return undefined;
-    if (state.status !== 'saving' || state.upload.stagedSize === null) {
+    const upload = uploadOf(state);
+    if (upload?.uploadId !== uploadId || upload.stagedSize === null || !isThere(state)) {
       logger.error({ ...bare.origin }, 'an upload was given up: too many workers died of it');
       metrics.ingestEnded('failed', 0);
       return undefined;
     }
-    const { upload, diskFormat, containerFormat } = state;
+    const { diskFormat, containerFormat } = state;
     const declared = { diskFormat: diskFormat ?? '', containerFormat: containerFormat ?? '' };
-    return { ...bare, declared, size: upload.stagedSize ?? 0 };
+    return { ...bare, declared, size: upload.stagedSize, store: upload.stores[0] ?? '' };
   };
 
   const release = async (claim: Claim, logger: Logger): Promise<void> => {

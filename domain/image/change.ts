@@ -10,9 +10,7 @@ import {
 } from './attributes.ts';
 import type { CallerCommand, PatchOperation } from './commands.ts';
 import type { Change, ImageEvent, PropertyChange } from './events.ts';
-import type { Image } from './state.ts';
-
-type Existing = Exclude<Image, { status: 'absent' | 'deleted' }>;
+import type { Existing, Image } from './state.ts';
 
 /** What decisions rest on beside the image itself. */
 export interface Grounds {
@@ -126,7 +124,11 @@ function guardField(
       "You are not permitted to modify 'owner' on this image.",
       'modify_image',
     );
-  else if ((field === 'diskFormat' || field === 'containerFormat') && state.status !== 'queued') {
+  else if (
+    (field === 'diskFormat' || field === 'containerFormat') &&
+    state.status !== 'queued' &&
+    state.status !== 'importing'
+  ) {
     const name = field === 'diskFormat' ? 'disk_format' : 'container_format';
     throw new Refused('format-fixed', `Attribute ${name} can be only replaced for a queued image.`);
   }

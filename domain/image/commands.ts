@@ -1,6 +1,6 @@
 import type { Caller } from './access.ts';
 import type { AttributeField, Attributes, MemberStatus } from './attributes.ts';
-import type { AbortReason, Digests, IngestFailure } from './events.ts';
+import type { AbortReason, Digests, ImportMethod, IngestFailure } from './events.ts';
 
 /** One step of a client's change, already checked for type, length and range. */
 export type PatchOperation =
@@ -33,20 +33,35 @@ export type CallerCommand =
   | Ask<'RemoveMember', { caller: Caller; member: string }>
   | Ask<'DeactivateImage', { caller: Caller }>
   | Ask<'ReactivateImage', { caller: Caller }>
-  | Ask<'DeleteImage', { caller: Caller }>
-  /** `owner` is the gateway process that will receive; `declaredSize` is bytes, null when the client did not say. */
-  | Ask<
-      'BeginUpload',
-      {
-        caller: Caller;
-        uploadId: string;
-        owner: string;
-        declaredSize: number | null;
-        store: string;
-      }
-    >;
+  /** `keepUntil` (ISO 8601) is when bytes go; absent where deletion is not delayed. */
+  | Ask<'DeleteImage', { caller: Caller; keepUntil?: string }>
+  | Ask<'BeginUpload', Arriving>
+  /** An upload whose bytes wait in staging for an import. */
+  | Ask<'BeginStaging', Arriving>
+  | Ask<'RequestImport', { caller: Caller } & ImportRequest>
+  /** `RequestImport` of a location, which has a rule of its own. */
+  | Ask<'RequestLocation', { caller: Caller } & ImportRequest>
+  /** Of one store's copy. */
+  | Ask<'RemoveCopy', { caller: Caller; store: string }>;
 
-/** What the pipeline asks, fenced by upload id and epoch instead of rules. */
+/** `owner` is the gateway process that will receive; `declaredSize` is bytes, null when the client did not say. */
+interface Arriving {
+  readonly caller: Caller;
+  readonly uploadId: string;
+  readonly owner: string;
+  readonly declaredSize: number | null;
+  readonly store: string;
+}
+
+/** `uploadId` names the new attempt; what was staged before keeps its own. */
+export interface ImportRequest {
+  readonly uploadId: string;
+  readonly method: ImportMethod;
+  readonly stores: readonly string[];
+  readonly allStoresMustSucceed: boolean;
+}
+
+/** What the system itself asks: fenced by upload id and epoch, or by what time it is, instead of rules. */
 export type PipelineCommand =
   | Ask<'CompleteUpload', { uploadId: string; size: number }>
   | Ask<'AbortUpload', { uploadId: string; reason: AbortReason; message: string }>
@@ -55,10 +70,23 @@ export type PipelineCommand =
   | Ask<'ReleaseIngest', { uploadId: string; epoch: number }>
   | Ask<'CompleteIngest', { uploadId: string; epoch: number; result: IngestResult }>
   | Ask<'FailIngest', { uploadId: string; epoch: number; reason: IngestFailure; message: string }>
+  /**
+   * A location was looked at: it holds `size` bytes. Digests are empty where nobody has read them yet, and come with
+   * `RecordDigests` when the image is active.
+   */
+  | Ask<
+      'CompleteLocation',
+      { uploadId: string; epoch: number; size: number; digests: Digests; algorithm: string }
+    >
+  | Ask<'RecordDigests', { uploadId: string; epoch: number; digests: Digests; algorithm: string }>
+  /** The time for a restore is over: `at` (ISO 8601) is now. */
+  | Ask<'ScrubImage', { at: string }>
+  | Ask<'RestoreImage', Record<never, never>>
   | Ask<'RecordDataRemoved', Record<never, never>>;
 
 export interface IngestResult {
-  readonly key: string;
+  /** The stores that hold the bytes now, each under the claim's key in it. */
+  readonly stored: readonly { readonly store: string; readonly key: string }[];
   /** Hex by algorithm; `md5` and `algorithm` are among them. */
   readonly digests: Digests;
   /** The one shown as `os_hash_algo`. */

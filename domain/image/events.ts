@@ -1,3 +1,4 @@
+import type { JsonObject } from '../json.ts';
 import type { Attributes, MemberStatus, Visibility } from './attributes.ts';
 
 /** Hex digests by algorithm name, `md5` always among them. */
@@ -11,7 +12,8 @@ export type AbortReason =
   | 'staging-full'
   | 'staging-failed'
   | 'gateway-died'
-  | 'gateway-stopped';
+  | 'gateway-stopped'
+  | 'staging-expired';
 
 /** Why ingest gave up on staged bytes. The gateway has a status for each. */
 export type IngestFailure =
@@ -19,7 +21,30 @@ export type IngestFailure =
   | 'store-full'
   | 'store-unavailable'
   | 'staged-bytes-lost'
+  | 'location-unusable'
+  | 'digest-mismatch'
   | 'workers-died';
+
+/** What a client says that the bytes at a location are. Hex, lower case. */
+export interface Validation {
+  readonly algorithm: string;
+  readonly value: string;
+  /** md5, where the client gave it. */
+  readonly checksum: string | null;
+}
+
+/** How an image is to be filled without its bytes being in the request. */
+export type ImportMethod =
+  | { readonly name: 'glance-direct' }
+  /** Registers a URL that a read-only store serves; nothing is copied. */
+  | {
+      readonly name: 'location';
+      readonly locationId: string;
+      readonly store: string;
+      readonly url: string;
+      readonly metadata: JsonObject;
+      readonly validation: Validation | null;
+    };
 
 /** One field's change: what it was and what it is. */
 export interface Change {
@@ -59,14 +84,37 @@ export type ImageEvent =
   | Fact<'MemberAdded', { member: string }>
   | Fact<'MemberStatusChanged', { member: string; from: MemberStatus; to: MemberStatus }>
   | Fact<'MemberRemoved', { member: string }>
-  /** `owner` is the gateway process that receives the bytes; `store` is where they are meant to go. */
+  /**
+   * `owner` is the gateway process that receives the bytes; `store` is where they are meant to go. Of purpose `stage` they
+   * then wait for an import call; absent is `upload`.
+   */
   | Fact<
       'UploadStarted',
-      { uploadId: string; owner: string; declaredSize: number | null; store: string }
+      {
+        uploadId: string;
+        owner: string;
+        declaredSize: number | null;
+        store: string;
+        purpose?: 'upload' | 'stage';
+      }
     >
   /** The bytes are durable in staging and there are `size` of them: from here the work outlives everybody. */
   | Fact<'UploadStaged', { uploadId: string; size: number }>
   | Fact<'UploadAborted', { uploadId: string; reason: AbortReason; message: string }>
+  /**
+   * An import was accepted; `uploadId` names its attempt and its task, and is the staged upload's own where that is
+   * imported. `stores` are the stores to write to. Ends with `ImportCompleted` or `IngestFailed`.
+   */
+  | Fact<
+      'ImportRequested',
+      {
+        uploadId: string;
+        method: ImportMethod;
+        stores: readonly string[];
+        allStoresMustSucceed: boolean;
+      }
+    >
+  | Fact<'ImportCompleted', { uploadId: string }>
   /** `owner` is a worker process; `supersedes` is the epoch before, 0 for the first claim. */
   | Fact<'IngestClaimed', { uploadId: string; epoch: number; supersedes: number; owner: string }>
   /** The worker put the work back of its own accord: its claim counts as no death. */
@@ -86,8 +134,30 @@ export type ImageEvent =
       'IngestFailed',
       { uploadId: string; epoch: number; reason: IngestFailure; message: string }
     >
+  /**
+   * The image's bytes can be had at `url` too, which the read-only store named serves. `size` in bytes; digests are those
+   * that the client vouches for. A queued image with no import under way is active from here on.
+   */
+  | Fact<
+      'LocationAdded',
+      {
+        locationId: string;
+        store: string;
+        url: string;
+        metadata: JsonObject;
+        size: number;
+        digests: Digests;
+        algorithm: string | null;
+      }
+    >
+  | Fact<'LocationMetadataChanged', { locationId: string; from: JsonObject; to: JsonObject }>
+  /** Of bytes that we stored, too: `locationId` is their key then, and they are to be removed. */
+  | Fact<'LocationRemoved', { locationId: string; store: string }>
   | Fact<'ImageDeactivated', Record<never, never>>
   | Fact<'ImageReactivated', Record<never, never>>
+  /** Gone for everybody; bytes are kept until `dueAt` (ISO 8601) for an administrator to restore it. */
+  | Fact<'ImageDeletionScheduled', { dueAt: string }>
+  | Fact<'ImageRestored', Record<never, never>>
   | Fact<'ImageDeleted', Record<never, never>>
   /** Every byte of a deleted image is gone from every store. */
   | Fact<'ImageDataRemoved', Record<never, never>>;

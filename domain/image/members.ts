@@ -3,10 +3,9 @@ import type { Access, Caller, Rule } from './access.ts';
 import type { Member } from './attributes.ts';
 import type { CallerCommand } from './commands.ts';
 import type { ImageEvent } from './events.ts';
-import type { Image } from './state.ts';
+import type { Existing } from './state.ts';
 import type { Seen } from './visibility.ts';
 
-type Existing = Exclude<Image, { status: 'absent' | 'deleted' }>;
 type Command<Type extends CallerCommand['type']> = CallerCommand & { readonly type: Type };
 
 /** Members of an image that is not shared rest until it is shared again. */

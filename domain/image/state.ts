@@ -1,26 +1,44 @@
+import type { JsonObject } from '../json.ts';
 import type { Attributes, Member } from './attributes.ts';
-import type { Digests, ImageEvent } from './events.ts';
+import type { Digests, ImportMethod } from './events.ts';
 
-/** Bytes that arrived whole. */
-export interface Content {
-  readonly uploadId: string;
+/** One place where the image's bytes can be read. */
+export interface Location {
+  /** Of bytes that we stored, their key. */
+  readonly id: string;
   readonly store: string;
+  /** What the store knows the bytes by: our key, or the URL of somebody else's. */
   readonly key: string;
+  /** We wrote the bytes, and remove them with the location. */
+  readonly ours: boolean;
+  /** What a client said of it. */
+  readonly metadata: JsonObject;
+}
+
+/** What is known of an image's bytes. */
+export interface Content {
   /** Bytes. */
   readonly size: number;
   readonly virtualSize: number | null;
+  /** Empty while nobody has read the bytes of a location. */
   readonly digests: Digests;
   /** The digest shown as `os_hash_algo`. */
-  readonly algorithm: string;
+  readonly algorithm: string | null;
+  /** In the order in which they were added; one at least. */
+  readonly locations: readonly Location[];
 }
 
-/** One attempt to fill the image, from `UploadStarted` to its end. */
+/** One attempt to fill the image, from `UploadStarted` or `ImportRequested` to its end. */
 export interface Upload {
   readonly uploadId: string;
-  /** The gateway process that receives the bytes. */
-  readonly owner: string;
+  /** The gateway process that receives the bytes; null where none does. */
+  readonly owner: string | null;
   readonly declaredSize: number | null;
-  readonly store: string;
+  /** The stores to write to. */
+  readonly stores: readonly string[];
+  /** Null until an import is requested: a plain upload has none. */
+  readonly method: ImportMethod | null;
+  readonly allStoresMustSucceed: boolean;
   /** Bytes in staging, null until the last one is durable there. */
   readonly stagedSize: number | null;
   /** The newest claim's number; 0 before the first. */
@@ -29,8 +47,8 @@ export interface Upload {
   readonly claimedBy: string | null;
   /** Claims that were superseded without a release. */
   readonly deadClaims: number;
-  /** Gathered from the facts that one append carries before `ImageActivated`. */
-  readonly content: Partial<Content>;
+  /** Gathered from the facts that come before `ImageActivated`. */
+  readonly content: Content;
 }
 
 /** What an image keeps in every status. */
@@ -39,141 +57,42 @@ type Lasting = Attributes & {
   readonly members: readonly Member[];
 };
 
+/** An import may run on a queued image (a location is being looked at) and on one with bytes (copies). */
 export type Image =
   | { readonly status: 'absent' }
-  | (Lasting & { readonly status: 'queued' })
-  | (Lasting & { readonly status: 'saving'; readonly upload: Upload })
-  | (Lasting & { readonly status: 'active' | 'deactivated'; readonly content: Content })
+  | (Lasting & { readonly status: 'queued'; readonly upload: Upload | null })
+  | (Lasting & { readonly status: 'saving' | 'uploading' | 'importing'; readonly upload: Upload })
+  | (Lasting & {
+      readonly status: 'active' | 'deactivated';
+      readonly content: Content;
+      readonly upload: Upload | null;
+    })
+  /** `was` is what a restore brings back. */
+  | (Lasting & {
+      readonly status: 'pending_delete';
+      readonly was: 'active' | 'deactivated';
+      readonly content: Content;
+      /** ISO 8601. */
+      readonly dueAt: string;
+      readonly upload: null;
+    })
   /** `dataRemoved` also when there was none. The id is spent for ever. */
   | { readonly status: 'deleted'; readonly dataRemoved: boolean };
 
+/** An image that is there for those who may see it. */
+export type Existing = Exclude<Image, { status: 'absent' | 'pending_delete' | 'deleted' }>;
+
 export const absent: Image = { status: 'absent' };
+
+export const isThere = (state: Image): state is Existing =>
+  state.status !== 'absent' && state.status !== 'pending_delete' && state.status !== 'deleted';
+
+/** The attempt under way, if there is one. */
+export const uploadOf = (state: Image): Upload | null => ('upload' in state ? state.upload : null);
+
+/** Keys of the bytes that we stored for an image, in whatever store. */
+export const ownKeys = (state: Image): readonly string[] =>
+  'content' in state ? state.content.locations.flatMap(({ key, ours }) => (ours ? [key] : [])) : [];
 
 /** After this many claims that died the image is taken to kill its workers. */
 export const maxDeadClaims = 5;
-
-const withoutUpload = (image: Image & { status: 'saving' }): Image => {
-  const { upload: _, ...rest } = image;
-  return { ...rest, status: 'queued' };
-};
-
-const inUpload = (
-  state: Image,
-  uploadId: string,
-  change: (upload: Upload) => Partial<Upload>,
-): Image =>
-  state.status === 'saving' && state.upload.uploadId === uploadId
-    ? { ...state, upload: { ...state.upload, ...change(state.upload) } }
-    : state;
-
-const inContent = (state: Image, uploadId: string, content: Partial<Content>): Image =>
-  inUpload(state, uploadId, (upload) => ({ content: { ...upload.content, ...content } }));
-
-/** Records a fact; an event that does not fit the state changes nothing. */
-export function evolve(state: Image, event: ImageEvent): Image {
-  if (event.type === 'ImageCreated')
-    return state.status === 'absent' ? { ...event.data, members: [], status: 'queued' } : state;
-  if (state.status === 'absent') return state;
-  if (state.status === 'deleted')
-    return event.type === 'ImageDataRemoved' ? { ...state, dataRemoved: true } : state;
-  switch (event.type) {
-    case 'ImageUpdated': {
-      const fields = Object.fromEntries(event.data.changes.map(({ field, to }) => [field, to]));
-      return {
-        ...state,
-        ...fields,
-        properties: changedProperties(state.properties, event.data.properties),
-      };
-    }
-    case 'VisibilityChanged':
-      return { ...state, visibility: event.data.to };
-    case 'ProtectionChanged':
-      return { ...state, protected: event.data.to };
-    case 'TagAdded':
-      return { ...state, tags: [...state.tags, event.data.tag] };
-    case 'TagRemoved':
-      return { ...state, tags: state.tags.filter((tag) => tag !== event.data.tag) };
-    case 'MemberAdded':
-      return { ...state, members: [...state.members, added(event.data.member)] };
-    case 'MemberStatusChanged': {
-      const { member, to } = event.data;
-      const members = state.members.map((entry) =>
-        entry.projectId === member ? { ...entry, status: to } : entry,
-      );
-      return { ...state, members };
-    }
-    case 'MemberRemoved': {
-      const members = state.members.filter(({ projectId }) => projectId !== event.data.member);
-      return { ...state, members };
-    }
-    case 'UploadStarted':
-      return state.status === 'queued'
-        ? {
-            ...state,
-            status: 'saving',
-            upload: {
-              ...event.data,
-              stagedSize: null,
-              epoch: 0,
-              claimedBy: null,
-              deadClaims: 0,
-              content: {},
-            },
-          }
-        : state;
-    case 'UploadStaged':
-      return inUpload(state, event.data.uploadId, () => ({ stagedSize: event.data.size }));
-    case 'IngestClaimed':
-      return inUpload(state, event.data.uploadId, (upload) => ({
-        epoch: event.data.epoch,
-        claimedBy: event.data.owner,
-        deadClaims: upload.deadClaims + (upload.claimedBy === null ? 0 : 1),
-      }));
-    case 'IngestReleased':
-      return inUpload(state, event.data.uploadId, (upload) =>
-        upload.epoch === event.data.epoch ? { claimedBy: null } : {},
-      );
-    case 'ImageDataStored': {
-      const { uploadId, store, key, size } = event.data;
-      return inContent(state, uploadId, { uploadId, store, key, size });
-    }
-    case 'ImageDigested': {
-      const { uploadId, digests, algorithm } = event.data;
-      return inContent(state, uploadId, { digests, algorithm });
-    }
-    case 'DiskFormatInspected':
-      return inContent(state, event.data.uploadId, { virtualSize: event.data.virtualSize });
-    case 'ImageActivated': {
-      if (state.status !== 'saving' || state.upload.uploadId !== event.data.uploadId) return state;
-      const { upload, ...rest } = state;
-      return { ...rest, status: 'active', content: upload.content as Content };
-    }
-    case 'UploadAborted':
-    case 'IngestFailed':
-      return state.status === 'saving' && state.upload.uploadId === event.data.uploadId
-        ? withoutUpload(state)
-        : state;
-    case 'ImageDeactivated':
-      return state.status === 'active' ? { ...state, status: 'deactivated' } : state;
-    case 'ImageReactivated':
-      return state.status === 'deactivated' ? { ...state, status: 'active' } : state;
-    case 'ImageDeleted':
-      return { status: 'deleted', dataRemoved: state.status === 'queued' };
-    case 'ImageDataRemoved':
-      return state;
-  }
-}
-
-const added = (projectId: string): Member => ({ projectId, status: 'pending' });
-
-const changedProperties = (
-  before: Readonly<Record<string, string>>,
-  changes: readonly { property: string; to: string | null }[],
-): Readonly<Record<string, string>> => {
-  const after = new Map(Object.entries(before));
-  for (const { property, to } of changes) {
-    if (to === null) after.delete(property);
-    else after.set(property, to);
-  }
-  return Object.fromEntries(after);
-};

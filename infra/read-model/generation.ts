@@ -21,7 +21,7 @@ export type Queryable = Pick<ClientBase, 'query'>;
 export const schemaOf = (model: string, number: number): string => `${model}_${number}`;
 
 /** Code-point order everywhere, whatever the database was made with. */
-const columnType = (type: string): string => type.replace(/^text\b/, 'text collate "C"');
+const columnType = (type: string): string => type.replace(/^text(\[\])?/, 'text$1 collate "C"');
 
 interface GenerationRow {
   readonly number: string | number | bigint;

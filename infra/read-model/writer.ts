@@ -238,7 +238,7 @@ function loadSql<Parts extends object>(projection: Projection<Parts>, schema: st
     (table) => `left join ${schema}.${table} as ${table} on ${table}.id = key`,
   );
   return `
-    select key, ${names.map((table) => `case when ${table}.id is not null then to_json(${table})::text end as ${table}`).join(', ')}
+    select key, ${names.map((table) => `case when ${table}.id is not null then to_json(${table}.*)::text end as ${table}`).join(', ')}
     from unnest($1::text[]) as key
     ${joins.join('\n    ')}`;
 }

@@ -2,13 +2,14 @@ import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { Attributes } from '../../domain/image/attributes.ts';
 import type { ImageEvent, PropertyChange } from '../../domain/image/events.ts';
 import type { Entry } from '../projection.ts';
+import { type AttemptEvent, foldAttempt, isOfAttempt } from './fold-attempt.ts';
 import type { ImageRecord, MemberRecord, Work } from './record.ts';
 
 /** What is known of the bytes before `ImageActivated` makes it the image's. */
 export type Gathered = Partial<
   Pick<
     ImageRecord,
-    'size' | 'virtualSize' | 'checksum' | 'hashAlgorithm' | 'hashValue' | 'store' | 'storeKey'
+    'size' | 'virtualSize' | 'checksum' | 'hashAlgorithm' | 'hashValue' | 'locations'
   >
 >;
 
@@ -17,7 +18,13 @@ export interface ImageRow extends ImageRecord {
   readonly gathered: Gathered | null;
 }
 
-export type ImageParts = { readonly image: ImageRow; readonly work: Work };
+/** A deleted image that can be restored until `due`; `image` is what it was. */
+export interface Kept {
+  readonly image: ImageRow;
+  readonly due: Date;
+}
+
+export type ImageParts = { readonly image: ImageRow; readonly work: Work; readonly kept: Kept };
 export type ImageEntry = Entry<ImageParts>;
 
 const prefix = 'image-';
@@ -27,23 +34,34 @@ export const imageIdOf = ({ streamId }: RecordedEvent): string | undefined =>
 
 /**
  * Takes one event of one image into its rows. `updatedAt` moves at each change of what a client sees. Events of an
- * upload that is not the open one change nothing, as in the domain's own `evolve`.
+ * attempt that is not the open one change nothing, as in the domain's own `evolve`.
  */
 export function fold(entry: ImageEntry, recorded: RecordedEvent): ImageEntry {
   const event = recorded as unknown as ImageEvent;
   const imageId = imageIdOf(recorded);
   if (imageId === undefined) return entry;
-  const { image, work } = entry;
+  const { image, kept } = entry;
   if (event.type === 'ImageCreated')
-    return { image: createdImage(imageId, event.data, recorded.recordedAt), work: undefined };
-  if (event.type === 'ImageDataRemoved') return image === undefined ? {} : entry;
+    return { image: createdImage(imageId, event.data, recorded.recordedAt) };
+  if (event.type === 'ImageDataRemoved')
+    return image === undefined && kept === undefined ? {} : entry;
+  if (kept !== undefined) return foldKept(entry, kept, event, recorded);
   if (image === undefined) return entry;
+  return isOfAttempt(event)
+    ? foldAttempt({ ...entry, image }, event, recorded)
+    : foldImage({ ...entry, image }, event, recorded);
+}
 
+function foldImage(
+  entry: ImageEntry & { readonly image: ImageRow },
+  event: Exclude<ImageEvent, AttemptEvent>,
+  recorded: RecordedEvent,
+): ImageEntry {
+  const { image, work } = entry;
   const changed = (change: Partial<ImageRow>): ImageEntry => ({
+    ...entry,
     image: { ...image, ...change, updatedAt: recorded.recordedAt },
-    work,
   });
-  const now = { position: recorded.position, since: recorded.recordedAt };
   switch (event.type) {
     case 'ImageUpdated': {
       const fields = Object.fromEntries(event.data.changes.map(({ field, to }) => [field, to]));
@@ -61,35 +79,54 @@ export function fold(entry: ImageEntry, recorded: RecordedEvent): ImageEntry {
     case 'MemberAdded':
     case 'MemberStatusChanged':
     case 'MemberRemoved':
-      return { image: { ...image, members: foldMember(image.members, event, recorded) }, work };
+      return { ...entry, image: { ...image, members: foldMember(image.members, event, recorded) } };
+    case 'LocationMetadataChanged': {
+      const { locationId, to } = event.data;
+      const locations = image.locations.map((location) =>
+        location.id === locationId ? { ...location, metadata: to } : location,
+      );
+      return changed({ locations });
+    }
+    case 'LocationRemoved': {
+      const { locationId, store } = event.data;
+      const locations = image.locations.filter(
+        (location) => location.id !== locationId || location.store !== store,
+      );
+      return changed({ locations });
+    }
     case 'ImageDeactivated':
       return image.status === 'active' ? changed({ status: 'deactivated' }) : entry;
     case 'ImageReactivated':
       return image.status === 'deactivated' ? changed({ status: 'active' }) : entry;
+    case 'ImageDeletionScheduled': {
+      const due = new Date(event.data.dueAt);
+      return {
+        kept: { image: { ...image, imports: null, gathered: null }, due },
+        work: chore('scrub', image.id, recorded, due),
+      };
+    }
     case 'ImageDeleted':
-      return {
-        image: undefined,
-        work: image.status === 'queued' ? undefined : removal(imageId, recorded),
-      };
-    case 'UploadStarted':
-      if (image.status !== 'queued') return entry;
-      return {
-        ...changed({ status: 'saving', failure: null, gathered: {} }),
-        work: {
-          imageId,
-          kind: 'receive',
-          uploadId: event.data.uploadId,
-          owner: event.data.owner,
-          epoch: 0,
-          ...now,
-          correlationId: recorded.metadata.correlationId,
-        },
-      };
-    default:
-      return work?.uploadId === event.data.uploadId
-        ? foldUpload({ image, work }, event, recorded)
-        : entry;
+      return image.status === 'queued' && work === undefined
+        ? {}
+        : { work: chore('remove', image.id, recorded, null) };
+    case 'ImageCreated':
+    case 'ImageRestored':
+    case 'ImageDataRemoved':
+      return entry;
   }
+}
+
+/** Of a deleted image whose bytes are kept, until it is restored or they go. */
+function foldKept(
+  entry: ImageEntry,
+  { image }: Kept,
+  event: ImageEvent,
+  recorded: RecordedEvent,
+): ImageEntry {
+  if (event.type === 'ImageDeleted') return { work: chore('remove', image.id, recorded, null) };
+  return event.type === 'ImageRestored'
+    ? { image: { ...image, updatedAt: recorded.recordedAt } }
+    : entry;
 }
 
 type MemberEvent = Extract<
@@ -118,70 +155,6 @@ function foldMember(
   }
 }
 
-type UploadEvent = Extract<
-  ImageEvent,
-  {
-    type:
-      | 'UploadStaged'
-      | 'UploadAborted'
-      | 'IngestClaimed'
-      | 'IngestReleased'
-      | 'ImageDataStored'
-      | 'ImageDigested'
-      | 'DiskFormatInspected'
-      | 'ImageActivated'
-      | 'IngestFailed';
-  }
->;
-
-/** An event of the open upload. */
-function foldUpload(
-  entry: { readonly image: ImageRow; readonly work: Work },
-  event: UploadEvent,
-  { position, recordedAt }: RecordedEvent,
-): ImageEntry {
-  const { image, work } = entry;
-  const working = (change: Partial<Work>): ImageEntry => ({
-    image,
-    work: { ...work, ...change, position, since: recordedAt },
-  });
-  const gathering = (more: Gathered): ImageEntry => ({
-    image: { ...image, gathered: { ...image.gathered, ...more } },
-    work,
-  });
-  const ended = (change: Partial<ImageRow>): ImageEntry => ({
-    image: { ...image, ...change, gathered: null, updatedAt: recordedAt },
-    work: undefined,
-  });
-  switch (event.type) {
-    case 'UploadStaged':
-      return working({ kind: 'ingest', owner: null });
-    case 'IngestClaimed':
-      return working({ owner: event.data.owner, epoch: event.data.epoch });
-    case 'IngestReleased':
-      return work.epoch === event.data.epoch ? working({ owner: null }) : entry;
-    case 'ImageDataStored': {
-      const { size, store, key } = event.data;
-      return gathering({ size, store, storeKey: key });
-    }
-    case 'ImageDigested': {
-      const { digests, algorithm } = event.data;
-      return gathering({
-        checksum: digests.md5 ?? null,
-        hashAlgorithm: algorithm,
-        hashValue: digests[algorithm] ?? null,
-      });
-    }
-    case 'DiskFormatInspected':
-      return gathering({ virtualSize: event.data.virtualSize });
-    case 'ImageActivated':
-      return ended({ ...image.gathered, status: 'active' });
-    case 'UploadAborted':
-    case 'IngestFailed':
-      return ended({ status: 'queued', failure: event.data.message });
-  }
-}
-
 const createdImage = (id: string, attributes: Attributes, at: Date): ImageRow => ({
   id,
   name: attributes.name,
@@ -204,20 +177,27 @@ const createdImage = (id: string, attributes: Attributes, at: Date): ImageRow =>
   members: [],
   createdAt: at,
   updatedAt: at,
-  store: null,
-  storeKey: null,
+  locations: [],
+  imports: null,
   failure: null,
   gathered: null,
 });
 
-const removal = (imageId: string, { position, recordedAt, metadata }: RecordedEvent): Work => ({
+/** Work that belongs to no attempt. */
+const chore = (
+  kind: 'remove' | 'scrub',
+  imageId: string,
+  { position, recordedAt, metadata }: RecordedEvent,
+  due: Date | null,
+): Work => ({
   imageId,
-  kind: 'remove',
+  kind,
   uploadId: null,
   owner: null,
   epoch: 0,
   position,
   since: recordedAt,
+  due,
   correlationId: metadata.correlationId,
 });
 

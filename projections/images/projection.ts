@@ -1,6 +1,13 @@
 import type { JsonObject } from '../../domain/json.ts';
 import type { Projection, Table } from '../projection.ts';
-import { fold, type Gathered, type ImageParts, type ImageRow, imageIdOf } from './fold.ts';
+import {
+  fold,
+  type Gathered,
+  type ImageParts,
+  type ImageRow,
+  imageIdOf,
+  type Kept,
+} from './fold.ts';
 import { membersFrom, shareKeys } from './members.ts';
 import type { ImageRecord, Work } from './record.ts';
 
@@ -27,8 +34,8 @@ export const columnOf = {
   members: 'members',
   createdAt: 'created_at',
   updatedAt: 'updated_at',
-  store: 'store',
-  storeKey: 'store_key',
+  locations: 'locations',
+  imports: 'imports',
   failure: 'failure',
 } as const satisfies Record<keyof ImageRecord, string>;
 
@@ -63,10 +70,11 @@ const imageTable: Table<ImageRow> = {
     members: 'jsonb not null',
     created_at: 'timestamptz(3) not null',
     updated_at: 'timestamptz(3) not null',
-    store: 'text',
-    store_key: 'text',
+    locations: 'jsonb not null',
+    imports: 'jsonb',
     failure: 'text',
     shared_with: 'jsonb',
+    store_keys: 'text[]',
     gathered: 'jsonb',
   },
   // Room on each page for the updates of a status: they touch no indexed column, so no index is written.
@@ -74,13 +82,14 @@ const imageTable: Table<ImageRow> = {
   // One tenant may own most images, one name may be everywhere: their listings must not be collected and sorted.
   distinct: { owner: 20, name: 1000 },
   // 255 characters, of up to four bytes each; together within the 2704 bytes of an index entry.
-  longest: { owner: 1020, name: 1020, store_key: 1020 },
+  longest: { owner: 1020, name: 1020 },
   indexes: {
     image_by_kind: `(visibility, created_at, id) where ${ofAllTenants}`,
     image_by_owner: '(owner, visibility, created_at, id)',
     image_by_hidden: '(created_at, id) where hidden',
     image_by_name: '(name, created_at, id)',
-    image_by_store_key: '(store_key) where store_key is not null',
+    image_by_store_key:
+      'using gin (store_keys) with (fastupdate = off) where store_keys is not null',
     image_by_property: 'using gin (properties jsonb_path_ops) with (fastupdate = off)',
     image_by_tag: 'using gin (tags jsonb_path_ops) with (fastupdate = off)',
     image_by_member:
@@ -89,6 +98,7 @@ const imageTable: Table<ImageRow> = {
   toJson(image) {
     const json: Record<string, unknown> = {
       shared_with: shareKeys(image),
+      store_keys: storeKeys(image),
       gathered: image.gathered,
     };
     for (const [field, column] of fields) json[column] = image[field];
@@ -107,6 +117,29 @@ const imageTable: Table<ImageRow> = {
   },
 };
 
+/** Keys of the bytes that we stored, as the sweeper asks for them; null while there are none. */
+const storeKeys = ({ locations }: ImageRow): readonly string[] | null => {
+  const keys = locations.flatMap(({ key, ours }) => (ours ? [key] : []));
+  return keys.length === 0 ? null : keys;
+};
+
+const keptTable: Table<Kept> = {
+  columns: { image: 'jsonb not null', store_keys: 'text[]', due: 'timestamptz(3) not null' },
+  storage: 'fillfactor = 90',
+  distinct: {},
+  longest: {},
+  indexes: { kept_by_store_key: 'using gin (store_keys) with (fastupdate = off)' },
+  toJson: ({ image, due }) => ({
+    image: imageTable.toJson(image),
+    store_keys: storeKeys(image),
+    due: due.toISOString(),
+  }),
+  fromJson: (json, imageId) => ({
+    image: imageTable.fromJson({ ...(json.image as JsonObject), id: imageId }, imageId),
+    due: new Date(json.due as string),
+  }),
+};
+
 const workTable: Table<Work> = {
   columns: {
     kind: 'text not null',
@@ -115,6 +148,7 @@ const workTable: Table<Work> = {
     epoch: 'integer not null',
     position: 'bigint not null',
     since: 'timestamptz(3) not null',
+    due: 'timestamptz(3)',
     correlation_id: 'text not null',
   },
   // Every row comes and goes within seconds: without this, dead rows would outnumber the living by far.
@@ -122,13 +156,14 @@ const workTable: Table<Work> = {
   distinct: {},
   longest: {},
   indexes: { work_by_position: '(position)' },
-  toJson: ({ kind, uploadId, owner, epoch, position, since, correlationId }) => ({
+  toJson: ({ kind, uploadId, owner, epoch, position, since, due, correlationId }) => ({
     kind,
     upload_id: uploadId,
     owner,
     epoch,
     position: String(position),
     since: since.toISOString(),
+    due: due?.toISOString() ?? null,
     correlation_id: correlationId,
   }),
   fromJson: (json, imageId) => ({
@@ -139,15 +174,16 @@ const workTable: Table<Work> = {
     epoch: json.epoch as number,
     position: BigInt(json.position as number),
     since: new Date(json.since as string),
+    due: json.due === null ? null : new Date(json.due as string),
     correlationId: json.correlation_id as string,
   }),
 };
 
-/** The read model behind `Images`: views `images.image` and `images.work`. */
+/** The read model behind `Images`: views `images.image`, `images.work` and `images.kept`. */
 export const imagesProjection: Projection<ImageParts> = {
   name: 'images',
-  version: 2,
-  tables: { image: imageTable, work: workTable },
+  version: 3,
+  tables: { image: imageTable, work: workTable, kept: keptTable },
   keyOf: imageIdOf,
   fold,
 };

@@ -88,11 +88,7 @@ export function imageQueries(pool: Pool): Images {
       return (await rows('images-open-work', openWorkText, [])).map(workFrom);
     },
     async namedKeys(keys) {
-      const found = await rows(
-        'images-named-keys',
-        'select store_key from images.image where store_key = any ($1::text[])',
-        [keys],
-      );
+      const found = await rows('images-named-keys', namedKeysText, [keys]);
       return new Set(found.map(([key]) => String(key)));
     },
     async checkpoint() {
@@ -108,13 +104,19 @@ export function imageQueries(pool: Pool): Images {
 
 const showText = `select ${recordColumns} from images.image where id = $1`;
 
+const namedKeysText = `
+  select unnest(store_keys) from images.image where store_keys && $1::text[]
+  union all
+  select unnest(store_keys) from images.kept where store_keys && $1::text[]`;
+
 const openWorkText = `
-  select id, kind, upload_id, owner, epoch, position, (extract(epoch from since) * 1000)::bigint, correlation_id
+  select id, kind, upload_id, owner, epoch, position, (extract(epoch from since) * 1000)::bigint,
+    (extract(epoch from due) * 1000)::bigint, correlation_id
   from images.work
   order by position`;
 
 const workFrom = (values: Values): Work => {
-  const [imageId, kind, uploadId, owner, epoch, position, since, correlationId] = values;
+  const [imageId, kind, uploadId, owner, epoch, position, since, due, correlationId] = values;
   return {
     imageId: String(imageId),
     kind: kind as Work['kind'],
@@ -123,6 +125,7 @@ const workFrom = (values: Values): Work => {
     epoch: Number(epoch),
     position: BigInt(position ?? 0),
     since: new Date(Number(since)),
+    due: due == null ? null : new Date(Number(due)),
     correlationId: String(correlationId),
   };
 };

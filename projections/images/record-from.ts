@@ -1,7 +1,8 @@
 import type { Visibility } from '../../domain/image/attributes.ts';
+import type { Location } from '../../domain/image/state.ts';
 import { membersFrom } from './members.ts';
 import { columnOf } from './projection.ts';
-import type { ImageRecord, ImageStatus } from './record.ts';
+import type { ImageRecord, ImageStatus, Imports } from './record.ts';
 
 /** One row as Postgres writes it, in the order of the columns asked for. */
 export type Values = readonly (string | null)[];
@@ -38,8 +39,8 @@ export function recordFrom(values: Values): ImageRecord {
     members,
     createdAt,
     updatedAt,
-    store,
-    storeKey,
+    locations,
+    imports,
     failure,
   ] = values;
   return {
@@ -64,8 +65,8 @@ export function recordFrom(values: Values): ImageRecord {
     members: membersFrom(JSON.parse(members ?? '[]')),
     createdAt: new Date(Number(createdAt)),
     updatedAt: new Date(Number(updatedAt)),
-    store: store ?? null,
-    storeKey: storeKey ?? null,
+    locations: JSON.parse(locations ?? '[]') as Location[],
+    imports: JSON.parse(imports ?? 'null') as Imports | null,
     failure: failure ?? null,
   };
 }

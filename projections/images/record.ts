@@ -1,4 +1,5 @@
 import type { Member, Visibility } from '../../domain/image/attributes.ts';
+import type { Location } from '../../domain/image/state.ts';
 
 /** Statuses that a listing or a show can give (reference, section 4). */
 export type ImageStatus =
@@ -45,18 +46,35 @@ export interface ImageRecord {
   readonly members: readonly MemberRecord[];
   readonly createdAt: Date;
   readonly updatedAt: Date;
-  /** Where the bytes are, once active. */
-  readonly store: string | null;
-  readonly storeKey: string | null;
+  /** Where the bytes are, once active, in the order in which they were added. */
+  readonly locations: readonly Location[];
+  /** Of the last import; null where there was none. */
+  readonly imports: Imports | null;
   /** Why the last upload ended without an active image; null once another began. */
   readonly failure: string | null;
 }
 
-/** An upload that the log has not ended, or bytes of a deleted image that the log has not seen removed. */
+/** How far an import is, store by store. */
+export interface Imports {
+  /** Its task; null once it is over. */
+  readonly taskId: string | null;
+  /** Stores still to be written; null where nothing is written. */
+  readonly to: readonly string[] | null;
+  /** Stores that could not be written. */
+  readonly failed: readonly string[];
+}
+
+/**
+ * Something that the log has not ended:
+ *
+ *     receive  a gateway takes bytes in               stage   bytes in staging wait for an import call
+ *     ingest   bytes, or a location, to be worked on  scrub   a deleted image waits for its time
+ *     remove   bytes of a deleted image are left
+ */
 export interface Work {
   readonly imageId: string;
-  readonly kind: 'receive' | 'ingest' | 'remove';
-  /** Null for `remove`. */
+  readonly kind: 'receive' | 'stage' | 'ingest' | 'scrub' | 'remove';
+  /** Null for `scrub` and `remove`. */
   readonly uploadId: string | null;
   /** The process that owns it: a gateway while receiving, a worker once claimed; null while it waits. */
   readonly owner: string | null;
@@ -65,5 +83,7 @@ export interface Work {
   /** Where the work came into this state. */
   readonly position: bigint;
   readonly since: Date;
+  /** When it is to be done; null for at once. */
+  readonly due: Date | null;
   readonly correlationId: string;
 }

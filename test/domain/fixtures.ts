@@ -1,7 +1,7 @@
 import { access, type Caller } from '../../domain/image/access.ts';
 import type { Attributes } from '../../domain/image/attributes.ts';
 import type { CallerCommand, IngestResult } from '../../domain/image/commands.ts';
-import type { ImageEvent } from '../../domain/image/events.ts';
+import type { ImageEvent, ImportMethod } from '../../domain/image/events.ts';
 import { image } from '../../domain/image/image.ts';
 import type { Image } from '../../domain/image/state.ts';
 import { parsePolicy } from '../../domain/policy/policy.ts';
@@ -69,7 +69,7 @@ export const failed: ImageEvent = {
 };
 
 export const result: IngestResult = {
-  key: 'image/first/1',
+  stored: [{ store: 'file', key: 'image/first/1' }],
   digests: { md5: 'aa', sha512: 'bb' },
   algorithm: 'sha512',
   detected: 'qcow2',
@@ -80,7 +80,7 @@ export const result: IngestResult = {
 export const completed = (epoch: number): readonly ImageEvent[] => [
   {
     type: 'ImageDataStored',
-    data: { uploadId: 'first', epoch, store: 'file', key: result.key, size: 512 },
+    data: { uploadId: 'first', epoch, store: 'file', key: 'image/first/1', size: 512 },
   },
   {
     type: 'ImageDigested',
@@ -112,6 +112,22 @@ export type History = keyof typeof histories;
 export const stateAfter = (...events: readonly ImageEvent[]): Image =>
   events.reduce(image.evolve, image.initial);
 
+export const location: ImportMethod = {
+  name: 'location',
+  locationId: 'location-1',
+  store: 'web',
+  url: 'https://images.example/one.qcow2',
+  metadata: {},
+  validation: null,
+};
+
+const importing = (method: ImportMethod) => ({
+  uploadId: 'second',
+  method,
+  stores: ['file'],
+  allStoresMustSucceed: true,
+});
+
 /** One of each thing that a caller may ask of an image that is there, members apart. */
 export const asks = (by: Caller) =>
   ({
@@ -134,6 +150,17 @@ export const asks = (by: Caller) =>
       declaredSize: null,
       store: 'file',
     },
+    BeginStaging: {
+      type: 'BeginStaging',
+      caller: by,
+      uploadId: 'second',
+      owner: 'gateway-2',
+      declaredSize: null,
+      store: 'file',
+    },
+    RequestImport: { type: 'RequestImport', caller: by, ...importing({ name: 'glance-direct' }) },
+    RequestLocation: { type: 'RequestLocation', caller: by, ...importing(location) },
+    RemoveCopy: { type: 'RemoveCopy', caller: by, store: 'file' },
   }) as const satisfies Omit<
     Record<CallerCommand['type'], CallerCommand>,
     'CreateImage' | 'SetMemberStatus' | 'RemoveMember'

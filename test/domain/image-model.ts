@@ -1,5 +1,5 @@
 import type { ImageCommand } from '../../domain/image/commands.ts';
-import type { Image } from '../../domain/image/state.ts';
+import { type Image, isThere, ownKeys } from '../../domain/image/state.ts';
 
 /** What the model says of one command. */
 export type Verdict = 'ok' | 'refused';
@@ -100,16 +100,18 @@ export class ImageModel {
       case 'CompleteIngest':
         if (!this.holds(command)) return 'refused';
         this.status = 'active';
-        this.key = command.result.key;
+        this.key = command.result.stored[0]?.key ?? '';
         return 'ok';
       case 'RecordDataRemoved':
         return 'ok';
+      default:
+        throw new Error(`the model knows no ${command.type}`);
     }
   }
 
   /** The same of the decider's state. */
   static told(state: Image) {
-    if (state.status === 'absent' || state.status === 'deleted') return { status: state.status };
+    if (!isThere(state)) return { status: state.status };
     return {
       status: state.status,
       name: state.name,
@@ -117,7 +119,7 @@ export class ImageModel {
       tags: [...state.tags].sort(),
       properties: Object.entries(state.properties).sort(),
       members: state.members.map(({ projectId, status }) => [projectId, status]),
-      key: 'content' in state ? state.content.key : '',
+      key: ownKeys(state)[0] ?? '',
     };
   }
 

@@ -221,14 +221,15 @@ test('an activated image has the content of its own attempt and nothing of the u
     ...attributes,
     members: [],
     status: 'active',
+    upload: null,
     content: {
-      uploadId: 'first',
-      store: 'file',
-      key: result.key,
       size: 512,
       virtualSize: 4096,
       digests: result.digests,
       algorithm: 'sha512',
+      locations: [
+        { id: 'image/first/1', store: 'file', key: 'image/first/1', ours: true, metadata: {} },
+      ],
     },
   });
 });

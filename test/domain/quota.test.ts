@@ -124,6 +124,25 @@ describe('growing', () => {
     given(open).when(extend(91, 0)).refused('quota-exceeded');
   });
 
+  test('room is sought once, and only where somebody may give some back', () => {
+    const seek = { type: 'Seek', reservationId: 'u1', resource: 'bytes' } as const;
+    const sought: QuotaEvent = {
+      type: 'QuotaSought',
+      data: { reservationId: 'u1', resource: 'bytes' },
+    };
+    given(open).when(seek).records();
+    given(open, reserved({ ...upload, reservationId: 'u2', growing: false }))
+      .when(seek)
+      .records();
+    given(open, reserved({ ...upload, reservationId: 'u2' }))
+      .when(seek)
+      .records(sought);
+    const exact = [open, sought, reserved({ ...upload, reservationId: 'u2' })];
+    given(...exact)
+      .when(seek)
+      .records();
+  });
+
   test('a reservation that is over cannot grow', () => {
     given().when(extend(1, 0)).refused('upload-ended');
   });
@@ -132,7 +151,9 @@ describe('growing', () => {
     given(open)
       .when({ type: 'Return', reservationId: 'u1', resource: 'bytes', to: 4 })
       .records({ type: 'QuotaReturned', data: { reservationId: 'u1', resource: 'bytes', to: 4 } });
-    given(open).when({ type: 'Return', reservationId: 'u1', resource: 'bytes', to: 10 }).records();
+    given(reserved({ ...upload, growing: false }))
+      .when({ type: 'Return', reservationId: 'u1', resource: 'bytes', to: 10 })
+      .records();
   });
 
   test('who is asked answers even when it has nothing to give, and takes nothing in advance any more', () => {
@@ -282,9 +303,8 @@ describe('what became of an act', () => {
 });
 
 test('only what has a limit is reserved', () => {
-  assert.deepEqual(limited({ images: 1, bytes: 5, uploads: 0 }, { bytes: 0, uploads: 1 }), {
-    bytes: 5,
-  });
+  const limits = { bytes: 0, uploads: 1, staged: 9 };
+  assert.deepEqual(limited({ images: 1, bytes: 5, uploads: 0 }, limits), { bytes: 5, uploads: 0 });
 });
 
 test('bytes are told in whole MiB that are full, counts as they are', () => {

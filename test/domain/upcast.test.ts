@@ -33,6 +33,7 @@ test('an image created under version 1 is still that image', () => {
   const event = upcast(recorded());
   assert.deepEqual(image.evolve(image.initial, event as never), {
     status: 'queued',
+    upload: null,
     members: [],
     name: 'base',
     owner: 'owners',

@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
+import { ownKeys } from '../../domain/image/state.ts';
 import { chanceOf } from './chance.ts';
 import { type Checked, problemsAtRest } from './checker.ts';
 import { contentOf } from './content.ts';
@@ -49,7 +50,7 @@ async function uploaded(name: string) {
     sweptWithinMs: 2_000,
   };
   const state = watch.state(id);
-  const key = 'content' in state ? state.content.key : '';
+  const key = ownKeys(state)[0] ?? '';
   const check = async (): Promise<string> => {
     const problems = await problemsAtRest(checked, new Set());
     return problems.map(({ kind, what }) => `${kind}: ${what}`).join('\n');

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { image } from '../../domain/image/image.ts';
-import { absent, type Image } from '../../domain/image/state.ts';
+import { absent, type Image, ownKeys } from '../../domain/image/state.ts';
 
 /** How one upload went, by the log's own clock. */
 interface Course {
@@ -100,8 +100,7 @@ export function logWatch(postgresUrl: string) {
     /** Ids of images with an upload that has not ended. */
     saving,
     /** Keys of all bytes that an image names. */
-    namedKeys: (): string[] =>
-      [...images.values()].flatMap((state) => ('content' in state ? [state.content.key] : [])),
+    namedKeys: (): string[] => [...images.values()].flatMap(ownKeys),
     /** `{imageId}/{uploadId}` of uploads that may still be staged. */
     openUploads: (): string[] =>
       [...images].flatMap(([imageId, state]) =>

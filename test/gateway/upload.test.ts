@@ -190,6 +190,8 @@ describe('PUT /v2/images/{id}/file', () => {
     'store-full': 413,
     'store-unavailable': 503,
     'staged-bytes-lost': 500,
+    'location-unusable': 400,
+    'digest-mismatch': 400,
     'workers-died': 500,
   };
   for (const [reason, status] of Object.entries(failures))

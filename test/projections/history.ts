@@ -88,7 +88,7 @@ export function history(log: Pick<EventLog, 'append'>, seed: number, mostAlive: 
         uploadId,
         epoch,
         result: {
-          key: `${uploadId}/${epoch}`,
+          stored: [{ store: 'file', key: `${uploadId}/${epoch}` }],
           digests: { md5: `md5 ${steps}`, sha512: `sha512 ${steps}` },
           algorithm: 'sha512',
           detected: 'qcow2',

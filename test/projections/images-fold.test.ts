@@ -50,8 +50,8 @@ const queued: ImageRow = {
   members: [],
   createdAt: at(1),
   updatedAt: at(1),
-  store: null,
-  storeKey: null,
+  locations: [],
+  imports: null,
   failure: null,
   gathered: null,
 };
@@ -63,11 +63,12 @@ const received: Work = {
   epoch: 0,
   position: 2n,
   since: at(2),
+  due: null,
   correlationId: 'correlation of UploadStarted',
 };
 
 test('a created image is queued, and nothing is to be done for it', () => {
-  assert.deepEqual(given(created), { image: queued, work: undefined });
+  assert.deepEqual(given(created), { image: queued });
 });
 
 test('an update changes the fields and properties that it names, and the time', () => {
@@ -169,8 +170,15 @@ test('what the ingest found shows only once the image is active', () => {
       checksum: 'aa',
       hashAlgorithm: 'sha512',
       hashValue: 'bb',
-      store: 'file',
-      storeKey: `${imageId}/${uploadId}/1`,
+      locations: [
+        {
+          id: `${imageId}/${uploadId}/1`,
+          store: 'file',
+          key: `${imageId}/${uploadId}/1`,
+          ours: true,
+          metadata: {},
+        },
+      ],
       updatedAt: at(8),
     },
     work: undefined,
@@ -223,7 +231,6 @@ test('deactivation and reactivation change the status alone', () => {
 test('a deleted image is gone, and its bytes are work until they are gone too', () => {
   const after = given(created, started, staged, deleted);
   assert.deepEqual(after, {
-    image: undefined,
     work: {
       imageId,
       kind: 'remove',
@@ -232,6 +239,7 @@ test('a deleted image is gone, and its bytes are work until they are gone too', 
       epoch: 0,
       position: 4n,
       since: at(4),
+      due: null,
       correlationId: 'correlation of ImageDeleted',
     },
   });
@@ -240,5 +248,5 @@ test('a deleted image is gone, and its bytes are work until they are gone too', 
 });
 
 test('an image deleted while queued leaves nothing to do', () => {
-  assert.deepEqual(given(created, deleted), { image: undefined, work: undefined });
+  assert.deepEqual(given(created, deleted), {});
 });

@@ -498,8 +498,16 @@ describe('filters of a listing', () => {
       hashValue: 'sha512-10',
       createdAt: new Date(noon + 1000),
       updatedAt: new Date(noon + 1000),
-      store: 'file',
-      storeKey: 'key/10',
+      locations: [
+        {
+          id: 'key/10',
+          store: 'file',
+          key: 'key/10',
+          ours: true,
+          metadata: {},
+        },
+      ],
+      imports: null,
       members: [],
       failure: null,
     });

@@ -41,12 +41,12 @@ describe('each hot query uses its index', () => {
     await pool.query(
       `
       insert into images_${number}.image
-        (id, name, status, visibility, owner, protected, hidden, min_disk, min_ram, tags, properties, members, shared_with, created_at, updated_at, store_key)
+        (id, name, status, visibility, owner, protected, hidden, min_disk, min_ram, tags, properties, members, shared_with, created_at, updated_at, locations, store_keys)
       select
         md5(n::text)::uuid, 'image ' || n / 3, 'active', (array['public', 'community', 'shared', 'private'])[1 + n % 4],
         case when n % 3 = 0 then 'project-7' else 'project-' || n % 100 end, false, n % 500 = 0, 0, 0, jsonb_build_array('tag-' || n % 200),
         jsonb_build_object('serial', n::text, 'os', 'debian'),
-        '[]', case when n % 50 = 2 then jsonb_build_array('accepted project-' || n % 8, 'all project-' || n % 8) end, now() - n * interval '1 minute', now(), 'key/' || n
+        '[]', case when n % 50 = 2 then jsonb_build_array('accepted project-' || n % 8, 'all project-' || n % 8) end, now() - n * interval '1 minute', now(), '[]', array['key/' || n]
       from generate_series(1, $1::integer) as n`,
       [images],
     );

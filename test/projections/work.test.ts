@@ -29,6 +29,7 @@ test('open work is what the log says is unfinished', async () => {
       epoch: 1,
       position: 4n,
       since: at(4),
+      due: null,
       correlationId: 'correlation of UploadStarted',
     },
   ]);

@@ -27,7 +27,8 @@ export async function activate(
   const tell = pipeline(gateway.ports.log);
   await tell(id, { type: 'ClaimIngest', uploadId, supersedes: 0, owner: 'w' });
   const digests = { md5: 'aa', sha512: 'bb' };
-  const result = { key: 'k', digests, algorithm: 'sha512', detected: null, virtualSize: size };
+  const stored = [{ store: 'file', key: 'k' }];
+  const result = { stored, digests, algorithm: 'sha512', detected: null, virtualSize: size };
   const { state }: { state: Image } = await tell(id, {
     type: 'CompleteIngest',
     uploadId,

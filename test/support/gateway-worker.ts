@@ -57,7 +57,7 @@ async function stored(
   await store.promote(reader, key, size, new AbortController().signal);
   await reader.close();
   return {
-    key,
+    stored: [{ store: 'file', key }],
     digests: { md5: hex('md5', bytes), sha512: hex('sha512', bytes) },
     algorithm: 'sha512',
     detected: 'raw',

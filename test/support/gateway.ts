@@ -10,6 +10,7 @@ import { defaultBounds, recordRefusals } from '../../apps/gateway/refusals.ts';
 import { gatewayServer } from '../../apps/gateway/server.ts';
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
+import { metadefAccess } from '../../domain/metadef/access.ts';
 import { parsePolicy } from '../../domain/policy/policy.ts';
 import type { StagedKey, Staging } from '../../domain/staging.ts';
 import type { Store } from '../../domain/store.ts';
@@ -20,6 +21,7 @@ import { memoryStore } from '../../infra/store/memory.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { memoryImages } from './gateway-images.ts';
+import { memoryMetadefs } from './gateway-metadefs.ts';
 import { eagerWorker } from './gateway-worker.ts';
 import { type Answer, type Asked, ask } from './http.ts';
 
@@ -98,11 +100,13 @@ export async function startGateway(
       passStep: () => {},
     },
     images,
+    metadefs: memoryMetadefs(log),
     visible: images,
     personal,
     refusals,
     identity: identityNone('admin:default:admin'),
     access: access(parsePolicy(null)),
+    metadefAccess: metadefAccess(parsePolicy(null)),
     logger: quiet,
     metrics: processMetrics('gateway'),
     metricsOfOthers: async () => [],

@@ -9,7 +9,8 @@ import { runWorker, type WorkerPorts } from '../../apps/worker/worker.ts';
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
-import { absent, evolve, type Image } from '../../domain/image/state.ts';
+import { evolve } from '../../domain/image/evolve.ts';
+import { absent, type Image, ownKeys } from '../../domain/image/state.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import type { Store } from '../../domain/store.ts';
 import { type DigestThreads, digestThreads } from '../../infra/digests/digest-threads.ts';
@@ -215,7 +216,7 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
     async stored(imageId: string): Promise<Buffer> {
       const state = await stateOf(imageId);
       if (!('content' in state)) throw new Error(`image ${imageId} is ${state.status}`);
-      return bytesOf(store, state.content.key);
+      return bytesOf(store, ownKeys(state)[0] ?? '');
     },
 
     /** Resolves when neither staging nor store holds more than `keys`. */
@@ -303,7 +304,7 @@ function imagesOf(log: EventLog): WorkerPorts['images'] {
       const named = new Set<string>();
       for (const events of (await streams()).values()) {
         const state = (events as unknown as readonly ImageEvent[]).reduce(evolve, absent);
-        if ('content' in state && keys.includes(state.content.key)) named.add(state.content.key);
+        for (const key of ownKeys(state)) if (keys.includes(key)) named.add(key);
       }
       return named;
     },
@@ -318,6 +319,7 @@ function workOf(streamId: string, events: readonly RecordedEvent[]): readonly Wo
     imageId: streamId.slice('image-'.length),
     position: last.position,
     since: last.recordedAt,
+    due: null,
     correlationId: last.metadata.correlationId,
   };
   if (state.status === 'deleted')

@@ -20,14 +20,13 @@ describe('a staged upload', () => {
       const bytes = randomBytes(size);
       const { imageId, uploadId } = await system.upload(bytes);
       const state = await system.reached(imageId, 'active');
+      const key = storeKey(imageId, uploadId, 1);
       assert.deepEqual('content' in state && state.content, {
-        uploadId,
-        store: 'file',
-        key: storeKey(imageId, uploadId, 1),
         size,
         virtualSize: size === 0 ? null : size,
         digests: { md5: hashOf('md5', bytes), sha512: hashOf('sha512', bytes) },
         algorithm: 'sha512',
+        locations: [{ id: key, store: 'file', key, ours: true, metadata: {} }],
       });
       assert.ok((await system.stored(imageId)).equals(bytes));
       await system.onlyLeft([storeKey(imageId, uploadId, 1)]);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { ownKeys } from '../../domain/image/state.ts';
 import type { PipelineStep } from '../../domain/pipeline-steps.ts';
 import { storeKey } from '../../domain/store.ts';
 import { until } from '../support/until.ts';
@@ -34,7 +35,7 @@ test('a worker that dies at any step loses nothing and leaves nothing', async ()
     assert.ok('content' in state);
     assert.equal(state.content.digests.sha512, hashOf('sha512', bytes), step);
     assert.ok((await system.stored(imageId)).equals(bytes), step);
-    kept.push(state.content.key);
+    kept.push(...ownKeys(state));
   }
   await system.onlyLeft(kept);
 });

@@ -16,6 +16,7 @@ const work = (change: Partial<Work>): Work => ({
   epoch: 0,
   position: 1n,
   since: new Date(0),
+  due: null,
   correlationId: 'req-1',
   ...change,
 });

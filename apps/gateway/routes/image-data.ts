@@ -64,9 +64,11 @@ export function imageDataRoutes(
     if (parametersOf(ctx.querystring).some(([name]) => name === 'prefer'))
       throw new HttpError(400, 'Stores cannot be preferred: there is only one.');
     ctx.status = 204;
-    const { checksum, size, store, storeKey } = record;
+    const { checksum, size } = record;
+    const [location] = record.locations;
     const part = partOf(ctx, size ?? 0);
-    if (store === null || storeKey === null || size === null) return;
+    if (location === undefined || size === null) return;
+    const { store, key: storeKey } = location;
     const object = await opened(stores, store, storeKey);
     if (object === undefined) {
       // Bytes of a deleted image may go before the read model shows that it is deleted.
