@@ -14,6 +14,7 @@ import type { Metadefs } from '../../projections/metadefs/metadefs.ts';
 import { baseUrlFrom } from './base-url.ts';
 import { authentication, type CallContext } from './call.ts';
 import { imageCommands } from './commands.ts';
+import { cors } from './cors.ts';
 import { errors } from './errors.ts';
 import type { HouseRules } from './house-rules.ts';
 import type { Identity } from './identity.ts';
@@ -134,6 +135,7 @@ export function app(ports: AppPorts): App {
       metricsOfOthers: ports.metricsOfOthers,
     }),
   );
+  koa.use(cors(ports.origins));
   koa.use(decodableUrl);
   koa.use(versions(baseUrl));
   koa.use(authentication(ports.identity));

@@ -6,11 +6,13 @@ import { type ImageSchema, imageSchema, type OperatorSchema } from './wire/image
 import type { PageSizes } from './wire/list-query.ts';
 import { operatorSchemaFrom, SchemaRefused, stockSchema } from './wire/operator-schema.ts';
 
-/** What an operator settles for all callers alike: what images can be made of, and how much of it. */
+/** What an operator settles for all callers alike: what images can be made of, how much of it, and from where. */
 export interface HouseRules {
   readonly schema: ImageSchema;
   readonly limits: ImageLimits;
   readonly pages: PageSizes;
+  /** Of the web pages that may use the API. */
+  readonly origins: readonly string[];
 }
 
 /** The original's own, for who settles nothing. */
@@ -18,6 +20,7 @@ export const usualHouseRules: HouseRules = {
   schema: imageSchema({ diskFormats, containerFormats, operator: stockSchema }),
   limits: defaultLimits,
   pages: { usual: 25, most: 1000 },
+  origins: [],
 };
 
 type Settings = Pick<
@@ -30,6 +33,7 @@ type Settings = Pick<
   | 'image-member-quota'
   | 'limit-param-default'
   | 'api-limit-max'
+  | 'cors-allowed-origins'
 >;
 
 /** Throws `ConfigError` with every problem of the schema file. */
@@ -45,6 +49,7 @@ export const houseRulesFrom = (config: Settings): HouseRules => ({
     members: config['image-member-quota'],
   },
   pages: { usual: config['limit-param-default'], most: config['api-limit-max'] },
+  origins: config['cors-allowed-origins'],
 });
 
 function operatorSchemaOf(path: string | undefined): OperatorSchema {

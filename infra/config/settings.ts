@@ -58,6 +58,11 @@ const names = anyTextOrList
     error: 'must be names, separated by commas',
   })
   .transform((given) => [...new Set(given)]);
+const origins = anyTextOrList
+  .transform((given) => given.map((origin) => origin.trim()).filter((origin) => origin !== ''))
+  .refine((given) => given.every((origin) => /^(\*|https?:\/\/[^/\s]+)$/.test(origin)), {
+    error: 'must be origins like https://host:port, separated by commas',
+  });
 const caller = anyText.regex(/^[^:]*:[^:]*:[^:]*$/, {
   error: 'must have the form user:project:role,role',
 });
@@ -162,6 +167,11 @@ export const settings = {
     url('http', 'https').optional(),
     'URL that clients reach this service at (default: from the request)',
     'URL',
+  ),
+  'cors-allowed-origins': setting(
+    origins.default([]),
+    'web pages of these origins may use the API: https://HOST[:PORT], or * (default: none)',
+    'ORIGINS',
   ),
   'store-dir': setting(
     text.optional(),

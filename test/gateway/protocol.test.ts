@@ -90,7 +90,7 @@ describe('methods and paths', () => {
     const refused: readonly (readonly [string, string, string])[] = [
       ['PUT', '/v2/images', 'POST, GET'],
       ['HEAD', '/v2/images', 'POST, GET'],
-      ['OPTIONS', '/v2/images', 'POST, GET'],
+      ['PROPFIND', '/v2/images', 'POST, GET'],
       ['HEAD', `/v2/images/${id}`, 'GET, PATCH, DELETE'],
       ['POST', `/v2/images/${id}/file`, 'PUT, GET'],
       ['GET', `/v2/images/${id}/tags/x`, 'PUT, DELETE'],
@@ -108,7 +108,7 @@ describe('methods and paths', () => {
     for (const path of ['/v2/nothing', '/v2/images/', '/v2/Images', `/v2/images/${randomUUID()}/x`])
       for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'])
         assert.equal((await gateway.ask(path, { method })).status, 404, `${method} ${path}`);
-    assert.equal((await gateway.ask('/v2/nothing', { method: 'OPTIONS' })).status, 501);
+    assert.equal((await gateway.ask('/v2/nothing', { method: 'PROPFIND' })).status, 501);
   });
 
   test('refuse an URL that is not UTF-8 with 400, escaped or raw', async (t) => {
@@ -190,7 +190,7 @@ describe('error bodies', () => {
       }),
     });
     const headers = { 'X-OpenStack-Request-ID': 'req-mine' };
-    await gateway.ask('/v2/nothing', { method: 'OPTIONS', headers });
+    await gateway.ask('/v2/nothing', { method: 'PROPFIND', headers });
     await gateway.ask(`/v2/images/${randomUUID()}`, { headers });
     assert.deepEqual(
       lines.map(({ requestId }) => requestId),

@@ -56,6 +56,7 @@ describe('GET /v2/images', () => {
     assert.deepEqual(await list(gateway, ''), ['public', 'red']);
     assert.deepEqual(await list(gateway, 'visibility=community'), ['community']);
     assert.deepEqual(await list(gateway, 'visibility=all'), ['community', 'public', 'red']);
+    assert.deepEqual(await list(gateway, 'visibility='), []);
   });
 
   test('pages by marker: next is there on a full page and keeps every parameter', async (t) => {

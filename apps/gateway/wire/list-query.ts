@@ -64,7 +64,8 @@ function filtersFrom(parameters: Parameters): readonly Filter[] {
     .filter((name) => !apart.has(name))
     .map((name) => filterFrom(name, lastOf(parameters, name) ?? ''));
   const tags = allOf(parameters, 'tag').map((value): Filter => ({ kind: 'tag', value }));
-  return [...single, ...tags];
+  const unseen = lastOf(parameters, 'visibility') === '' ? [nothing] : [];
+  return [...single, ...tags, ...unseen];
 }
 
 function filterFrom(name: string, text: string): Filter {
@@ -122,8 +123,9 @@ function bound(name: string, text: string): number {
   throw new HttpError(400, `${name} must be an integer, not "${text}".`);
 }
 
+/** An empty one is no error, and no image's: see `filtersFrom`. */
 const visibilityFrom = (text: string | undefined): Visibility | 'all' | undefined =>
-  text === undefined
+  text === undefined || text === ''
     ? undefined
     : oneOf<Visibility | 'all'>('visibility', text, [...visibilities, 'all']);
 

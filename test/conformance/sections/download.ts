@@ -39,6 +39,7 @@ export const download = section('download', (says) => {
     ['bytes=5-5', 5, 5],
     ['bytes=100-', 100, last],
     ['bytes=-10', length - 10, last],
+    ['bytes=-0', 0, last],
     [`bytes=-${length * 2}`, 0, last],
     [`bytes=0-${last}`, 0, last],
     [`bytes=10-${length * 2}`, 10, last],

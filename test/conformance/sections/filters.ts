@@ -214,6 +214,12 @@ export const filters = section('filters', (says) => {
     await finds(site.alt, mark, 'visibility=all', 'community');
   });
 
+  says('an empty visibility is no image’s: an empty page', async (site) => {
+    const { mark } = await gathered(site, { role: 'a' });
+    await finds(site.demo, mark, 'visibility=');
+    await finds(site.admin, mark, 'visibility=');
+  });
+
   says('tag may be repeated and must all be there', async (site) => {
     const { mark } = await gathered(
       site,

@@ -41,6 +41,21 @@ export const transport = section('transport', (says) => {
     (await demo.send('PROPFIND', '/v2/images')).is(405).header('allow', /GET/);
   });
 
+  for (const path of ['/v2/images', '/v2/images/ID', '/v2/nothing', '/'])
+    says(`OPTIONS ${path} is 200 and empty, with or without a token`, async (site) => {
+      for (const client of [site.demo, site.anonymous]) {
+        const reply = (await client.send('OPTIONS', path.replace('ID', randomUUID()))).is(200);
+        reply.same('the body', reply.text, '');
+        reply.header('access-control-allow-origin', undefined);
+      }
+    });
+
+  says('OPTIONS of an origin that is not known allows it nothing', async ({ anonymous }) => {
+    const headers = { Origin: 'https://nobody.invalid', 'Access-Control-Request-Method': 'GET' };
+    const reply = (await anonymous.send('OPTIONS', '/v2/images', { headers })).is(200);
+    reply.header('access-control-allow-origin', undefined);
+  });
+
   for (const type of ['text/plain', 'application/octet-stream', 'application/xml', undefined])
     says(`a body is read as JSON when its Content-Type is ${type}`, async ({ demo, unique }) => {
       const name = unique();
