@@ -1,3 +1,4 @@
+import { besideLogUrl, isEventStoreDb } from '../infra/event-log/open.ts';
 import { eventLogMigrations } from '../infra/event-log/postgres/migrations.ts';
 import { leaseMigrations } from '../infra/leases/migrations.ts';
 import { personalMigrations } from '../infra/personal/migrations.ts';
@@ -12,15 +13,17 @@ export interface Databases {
   readonly postgresUrl: string;
 }
 
-/** Beside the log: what is backed up with it. */
-const besideTheLog: readonly Migration[] = [...eventLogMigrations, ...personalMigrations];
+/** Beside the log: what is backed up with it. The log itself is there only where Postgres keeps it. */
+const besideTheLog = (eventLogUrl: string): readonly Migration[] =>
+  isEventStoreDb(eventLogUrl) ? personalMigrations : [...eventLogMigrations, ...personalMigrations];
 /** Everything that can be made again. */
 const derived: readonly Migration[] = [...readModelMigrations, ...leaseMigrations];
 
 /** Brings every database to this release's shape; gives the names of what was done, none when all was done before. */
 export async function migrateAll(databases: Databases, log: Logger): Promise<readonly string[]> {
   const { eventLogUrl, postgresUrl } = databases;
-  const done = await migrateOne(eventLogUrl, besideTheLog, log);
+  const beside = besideLogUrl(eventLogUrl, postgresUrl);
+  const done = await migrateOne(beside, besideTheLog(eventLogUrl), log);
   return [...done, ...(await migrateOne(postgresUrl, derived, log))];
 }
 

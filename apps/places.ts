@@ -1,4 +1,6 @@
-import type { Config } from '../infra/config/config.ts';
+import { LogUnavailable } from '../domain/event-log.ts';
+import { type Config, ConfigError } from '../infra/config/config.ts';
+import { isEventStoreDb, openEventLog } from '../infra/event-log/open.ts';
 import { makeDirectories, makeDirectory } from '../infra/files/files.ts';
 import { postgresPool } from '../infra/postgres/pool.ts';
 import type { Logger } from '../infra/telemetry/logger.ts';
@@ -39,9 +41,15 @@ export async function requireDatabases(config: Config, log: Logger): Promise<voi
 
 async function requireDatabase(name: string, url: string, log: Logger): Promise<void> {
   try {
+    if (isEventStoreDb(url)) {
+      const events = await openEventLog(url, { log, upcast: (event) => event });
+      await events.head().finally(() => events.close());
+      return;
+    }
     const pool = postgresPool(url, { log, max: 1, applicationName: 'daguerre' });
     await pool.query('select 1').finally(() => pool.end());
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     throw new Error(`--${name}: cannot be reached: ${reason(error)}`, { cause: error });
   }
 }
@@ -50,6 +58,8 @@ async function requireDatabase(name: string, url: string, log: Logger): Promise<
 const reason = (error: unknown): string =>
   error instanceof AggregateError
     ? error.errors.map(reason).join('; ')
-    : error instanceof Error
-      ? error.message
-      : String(error);
+    : error instanceof LogUnavailable
+      ? reason(error.cause)
+      : error instanceof Error
+        ? error.message
+        : String(error);

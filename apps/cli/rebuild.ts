@@ -1,6 +1,6 @@
 import { upcast } from '../../domain/image/upcast.ts';
 import { configFrom, settingsHelp } from '../../infra/config/config.ts';
-import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { openEventLog } from '../../infra/event-log/open.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { type RebuildProgress, rebuild } from '../../infra/read-model/rebuild.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
@@ -57,7 +57,7 @@ async function rebuildAll(
   const log = logger('cli', 'warn');
   await migrateAll(databases, log);
   const pool = postgresPool(databases.postgresUrl, { log, max: 4 });
-  const events = postgresEventLog(databases.eventLogUrl, { log, upcast });
+  const events = await openEventLog(databases.eventLogUrl, { log, upcast });
   try {
     for (const projection of wanted) {
       const done = await rebuild({

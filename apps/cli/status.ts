@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { upcast } from '../../domain/image/upcast.ts';
 import { configFrom, settingsHelp } from '../../infra/config/config.ts';
-import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { openEventLog } from '../../infra/event-log/open.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
@@ -63,7 +63,7 @@ export const statusCommand: Command = {
 async function statusOf(databases: Databases, url: string | null): Promise<Status> {
   const log = logger('cli', 'warn');
   const pool = postgresPool(databases.postgresUrl, { log, max: 2 });
-  const events = postgresEventLog(databases.eventLogUrl, { log, upcast, readConnections: 1 });
+  const events = await openEventLog(databases.eventLogUrl, { log, upcast });
   try {
     const positions = await positionsOf(pool);
     const [head, work, processes] = [

@@ -1,7 +1,7 @@
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import { metadefAccess } from '../../domain/metadef/access.ts';
-import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { personalRecords } from '../../infra/personal/records.ts';
@@ -51,13 +51,13 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     applicationName: 'gateway',
     queryTimeoutMs: leaseMs / 2,
   });
-  const besideLog = postgresPool(eventLogUrl, {
+  const besideLog = postgresPool(besideLogUrl(eventLogUrl, postgresUrl), {
     log: logger,
     max: 2,
     applicationName: 'gateway',
     queryTimeoutMs,
   });
-  const log = postgresEventLog(eventLogUrl, { log: logger, upcast });
+  const log = await openEventLog(eventLogUrl, { log: logger, upcast });
   const shown = visible(queries, postgresUrl, { log: logger, models: answeredFrom });
   const heartbeat = startHeartbeat(leases, {
     owner,

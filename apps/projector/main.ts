@@ -1,5 +1,5 @@
 import { upcast } from '../../domain/image/upcast.ts';
-import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { openEventLog } from '../../infra/event-log/open.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
@@ -26,7 +26,10 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
     max: poolSize,
     applicationName: 'projector',
   });
-  const log = postgresEventLog(config['event-log-url'] ?? postgresUrl, { log: logger, upcast });
+  const log = await openEventLog(config['event-log-url'] ?? postgresUrl, {
+    log: logger,
+    upcast,
+  });
   const told = processMetrics('projector');
   const tookOver = takeOvers(told);
   const unprojectable = told.counter(

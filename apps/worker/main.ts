@@ -1,6 +1,6 @@
 import { upcast } from '../../domain/image/upcast.ts';
 import { digestThreads } from '../../infra/digests/digest-threads.ts';
-import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { openEventLog } from '../../infra/event-log/open.ts';
 import { postgresQueueConnection } from '../../infra/jobs/bullmq/connection.ts';
 import { bullmqJobQueue } from '../../infra/jobs/bullmq/job-queue.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
@@ -32,7 +32,10 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     applicationName: 'worker',
     queryTimeoutMs: leaseMs / 2,
   });
-  const log = postgresEventLog(config['event-log-url'] ?? postgresUrl, { log: logger, upcast });
+  const log = await openEventLog(config['event-log-url'] ?? postgresUrl, {
+    log: logger,
+    upcast,
+  });
   const queue = bullmqJobQueue(postgresQueueConnection(postgresUrl, logger), logger);
   const told = processMetrics('worker');
   const metrics = workerMetrics(told, () => queue.depth());

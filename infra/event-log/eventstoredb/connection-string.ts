@@ -19,8 +19,6 @@ const keys = [
 ] as const;
 const flat = (key: string): string => key.toLowerCase().replace(/[_-]/g, '');
 
-export const isEventStoreDb = (url: string): boolean => /^esdb(\+discover)?:\/\//.test(url);
-
 /**
  * Why the client would not take a connection string as its operator means it, or undefined. The client itself only warns
  * of what it ignores, and its own words may quote a password: these do not.
