@@ -23,8 +23,8 @@ type Ask<Type extends string, Data> = { readonly type: Type } & Readonly<Data>;
 
 /** What a caller may ask. Rules are checked against `caller`. */
 export type CallerCommand =
-  | Ask<'CreateImage', { caller: Caller; attributes: Attributes }>
-  | Ask<'UpdateImage', { caller: Caller; operations: readonly PatchOperation[] }>
+  | Ask<'CreateImage', { caller: Caller; attributes: Attributes } & Reserving>
+  | Ask<'UpdateImage', { caller: Caller; operations: readonly PatchOperation[] } & Reserving>
   | Ask<'AddTag', { caller: Caller; tag: string }>
   | Ask<'RemoveTag', { caller: Caller; tag: string }>
   /** `member` is a project id. */
@@ -44,8 +44,13 @@ export type CallerCommand =
   /** Of one store's copy. */
   | Ask<'RemoveCopy', { caller: Caller; store: string }>;
 
+/** What the owner's quota was asked for room for; refused when that was given up meanwhile. */
+interface Reserving {
+  readonly reservation?: string | undefined;
+}
+
 /** `owner` is the gateway process that will receive; `declaredSize` is bytes, null when the client did not say. */
-interface Arriving {
+interface Arriving extends Reserving {
   readonly caller: Caller;
   readonly uploadId: string;
   readonly owner: string;
@@ -54,7 +59,7 @@ interface Arriving {
 }
 
 /** `uploadId` names the new attempt; what was staged before keeps its own. */
-export interface ImportRequest {
+export interface ImportRequest extends Reserving {
   readonly uploadId: string;
   readonly method: ImportMethod;
   readonly stores: readonly string[];
@@ -81,7 +86,9 @@ export type PipelineCommand =
   | Ask<'RecordDigests', { uploadId: string; epoch: number; digests: Digests; algorithm: string }>
   /** The time for a restore is over: `at` (ISO 8601) is now. */
   | Ask<'ScrubImage', { at: string }>
-  | Ask<'RestoreImage', Record<never, never>>
+  | Ask<'RestoreImage', Reserving>
+  /** The process that was to act is dead, and has not begun. */
+  | Ask<'AbandonReservation', { reservationId: string }>
   | Ask<'RecordDataRemoved', Record<never, never>>;
 
 export interface IngestResult {

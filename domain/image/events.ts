@@ -1,4 +1,5 @@
 import type { JsonObject } from '../json.ts';
+import type { ReservationAbandoned } from '../quota/events.ts';
 import type { Attributes, MemberStatus, Visibility } from './attributes.ts';
 
 /** Hex digests by algorithm name, `md5` always among them. */
@@ -13,7 +14,8 @@ export type AbortReason =
   | 'staging-failed'
   | 'gateway-died'
   | 'gateway-stopped'
-  | 'staging-expired';
+  | 'staging-expired'
+  | 'quota-exceeded';
 
 /** Why ingest gave up on staged bytes. The gateway has a status for each. */
 export type IngestFailure =
@@ -159,6 +161,7 @@ export type ImageEvent =
   | Fact<'ImageDeletionScheduled', { dueAt: string }>
   | Fact<'ImageRestored', Record<never, never>>
   | Fact<'ImageDeleted', Record<never, never>>
+  | ReservationAbandoned
   /** Every byte of a deleted image is gone from every store. */
   | Fact<'ImageDataRemoved', Record<never, never>>;
 

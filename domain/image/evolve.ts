@@ -6,6 +6,10 @@ type Data<Type extends ImageEvent['type']> = (ImageEvent & { readonly type: Type
 
 /** Records a fact; an event that does not fit the state changes nothing. */
 export function evolve(state: Image, event: ImageEvent): Image {
+  if (event.type === 'ReservationAbandoned') {
+    if (state.status === 'deleted') return state;
+    return { ...state, abandoned: [...(state.abandoned ?? []), event.data.reservationId] };
+  }
   switch (state.status) {
     case 'absent':
       return event.type === 'ImageCreated'
@@ -138,6 +142,7 @@ function evolveExisting(state: Existing, event: ImageEvent): Image {
       };
     case 'ImageCreated':
     case 'ImageRestored':
+    case 'ReservationAbandoned':
     case 'ImageDataRemoved':
       return state;
   }

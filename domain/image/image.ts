@@ -1,6 +1,7 @@
 import type { Decider } from '../decider.ts';
 import { parsePolicy } from '../policy/policy.ts';
 import { Refused } from '../refused.ts';
+import { guardReservation } from './abandonment.ts';
 import { type Access, access, type Rule } from './access.ts';
 import { defaultLimits, type ImageLimits } from './attributes.ts';
 import { decideCreation, decideUpdate, type Grounds } from './change.ts';
@@ -55,6 +56,7 @@ export const imageDecider = (limits: ImageLimits, access: Access): ImageDecider 
   initial: absent,
   evolve,
   decide(command, state) {
+    guardReservation(command, state);
     switch (command.type) {
       case 'CreateImage':
         return decideCreation(command, state, { limits, access });
@@ -68,6 +70,7 @@ export const imageDecider = (limits: ImageLimits, access: Access): ImageDecider 
       case 'RecordDigests':
       case 'ScrubImage':
       case 'RestoreImage':
+      case 'AbandonReservation':
       case 'RecordDataRemoved':
         return decideForPipeline(command, state);
       default: {

@@ -1,4 +1,5 @@
 import { Refused } from '../refused.ts';
+import { decideAbandonment } from './abandonment.ts';
 import type { PipelineCommand } from './commands.ts';
 import { decideRestore, decideScrub } from './deletion.ts';
 import type { ImageEvent } from './events.ts';
@@ -45,6 +46,8 @@ export function decideForPipeline(command: PipelineCommand, state: Image): reado
       return decideScrub(command, state);
     case 'RestoreImage':
       return decideRestore(state);
+    case 'AbandonReservation':
+      return decideAbandonment(command.reservationId, state);
     case 'RecordDataRemoved':
       return state.status === 'deleted' && !state.dataRemoved
         ? [{ type: 'ImageDataRemoved', data: {} }]

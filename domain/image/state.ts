@@ -51,15 +51,21 @@ export interface Upload {
   readonly content: Content;
 }
 
+/** Reservations that were given up before their act began, which is refused therefore. */
+interface Fenced {
+  readonly abandoned?: readonly string[];
+}
+
 /** What an image keeps in every status. */
-type Lasting = Attributes & {
-  /** In the order in which they were added; dormant while the image is not shared. */
-  readonly members: readonly Member[];
-};
+type Lasting = Attributes &
+  Fenced & {
+    /** In the order in which they were added; dormant while the image is not shared. */
+    readonly members: readonly Member[];
+  };
 
 /** An import may run on a queued image (a location is being looked at) and on one with bytes (copies). */
 export type Image =
-  | { readonly status: 'absent' }
+  | ({ readonly status: 'absent' } & Fenced)
   | (Lasting & { readonly status: 'queued'; readonly upload: Upload | null })
   | (Lasting & { readonly status: 'saving' | 'uploading' | 'importing'; readonly upload: Upload })
   | (Lasting & {

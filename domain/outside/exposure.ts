@@ -43,6 +43,7 @@ const imageExposure = {
   ImageDeletionScheduled: 'viewers',
   ImageRestored: 'viewers',
   ImageDeleted: 'viewers',
+  ReservationAbandoned: 'inside',
   ImageDataRemoved: 'owner',
 } as const satisfies Readonly<Record<ImageEventType, Exposure>> &
   Readonly<Record<string, Exposure>>;

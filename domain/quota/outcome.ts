@@ -23,7 +23,7 @@ export function outcomeOf(
   for (const recorded of events) {
     const event = recorded as unknown as Recorded;
     if (makes(reservation, resource, event)) return { kind: 'made', position: recorded.position };
-    if (ends(reservation, event)) return { kind: 'over', position: recorded.position };
+    if (ends(reservation, event, outcome)) return { kind: 'over', position: recorded.position };
     if (begins(reservation, event)) outcome = { kind: 'begun' };
   }
   return outcome;
@@ -57,10 +57,10 @@ function makes(acting: Acting, resource: Resource, event: Recorded): boolean {
 }
 
 /** After which the act cannot happen any more. */
-function ends({ attempt, reservationId }: Acting, event: Recorded): boolean {
+function ends({ attempt, reservationId }: Acting, event: Recorded, before: Outcome): boolean {
   switch (event.type) {
     case 'ReservationAbandoned':
-      return event.data.reservationId === reservationId;
+      return event.data.reservationId === reservationId && before.kind === 'unbegun';
     case 'UploadAborted':
     case 'IngestFailed':
       return event.data.uploadId === attempt;

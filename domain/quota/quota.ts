@@ -32,16 +32,16 @@ import { type Amounts, type Resource, resources, type Usage, wireName } from './
  * Nothing is refused needlessly: an open reservation counts once, either by itself or by its act; usage(C) is taken from
  * the log's head before a refusal, so what was deleted before the request does not count; and of uploads whose size nobody
  * knows, each holds some room in advance, less and less as the limit comes near. Who is short of it says so (`QuotaSought`)
- * and waits while any of the others has not answered by giving back what it does not need yet; until they have ended, none
- * of those takes anything in advance again. So uploads that fit together all succeed, unless a process dies meanwhile.
+ * and waits until each of the others has answered by giving back what it does not need yet; until all these have ended
+ * nobody takes anything in advance again. So uploads that fit together all succeed, unless a process dies meanwhile.
  *
  * A crash leaves an open reservation. Whoever finds its process dead looks at the image's stream: the act is there, it is
  * committed; its upload has ended without it, it is released; it has not begun, it is abandoned there first.
  */
 
 export interface OpenReservation extends Reservation {
-  /** The number of the last search for room that it has answered; 0 for none. */
-  readonly answered: number;
+  /** It takes nothing in advance any more, since somebody was short of room. */
+  readonly exact: boolean;
 }
 
 /** What is in flight in one project. */
@@ -49,8 +49,6 @@ export interface Ledger {
   readonly open: ReadonlyMap<string, OpenReservation>;
   /** The highest position that was committed or released: usage is not to be read below it. */
   readonly horizon: bigint;
-  /** How many searches for room there have been. */
-  readonly searches: number;
 }
 
 /** What the images say, and which reservations (`reservationId/resource`) they say it of. */
@@ -77,7 +75,7 @@ export type QuotaCommand =
   | Ask<'Commit', { reservationId: string; resources: readonly Resource[]; position: bigint }>
   | Ask<'Release', { reservationId: string; reason: string; position: bigint }>;
 
-export const noneOpen: Ledger = { open: new Map(), horizon: 0n, searches: 0 };
+export const noneOpen: Ledger = { open: new Map(), horizon: 0n };
 
 /** A repeat of anything changes nothing, and neither does settling what is settled. */
 export const quota: Decider<Ledger, QuotaCommand, QuotaEvent> = {
@@ -93,14 +91,14 @@ export const quota: Decider<Ledger, QuotaCommand, QuotaEvent> = {
         const { reservationId, resource, to } = command;
         const reservation = ledger.open.get(reservationId);
         const held = reservation?.amounts[resource] ?? 0;
-        const answers = reservation?.growing === true && reservation.answered < ledger.searches;
+        const answers = reservation?.growing === true && !reservation.exact;
         return held > to || (held === to && answers)
           ? [{ type: 'QuotaReturned', data: { reservationId, resource, to } }]
           : [];
       }
       case 'Seek': {
         const { reservationId, resource } = command;
-        return ledger.open.has(reservationId)
+        return othersMayReturn(ledger, reservationId)
           ? [{ type: 'QuotaSought', data: { reservationId, resource } }]
           : [];
       }
@@ -131,7 +129,7 @@ export const quota: Decider<Ledger, QuotaCommand, QuotaEvent> = {
     const { reservationId } = event.data;
     if (event.type === 'QuotaReserved') {
       const { limits: _, ...reservation } = event.data;
-      return changed(ledger, { ...reservation, answered: 0 });
+      return changed(ledger, { ...reservation, exact: isScarce(ledger) });
     }
     const reservation = ledger.open.get(reservationId);
     if (reservation === undefined) return ledger;
@@ -144,12 +142,10 @@ export const quota: Decider<Ledger, QuotaCommand, QuotaEvent> = {
       }
       case 'QuotaReturned': {
         const returned = { ...amounts, [event.data.resource]: event.data.to };
-        return changed(ledger, { ...reservation, amounts: returned, answered: ledger.searches });
+        return changed(ledger, { ...reservation, amounts: returned, exact: true });
       }
-      case 'QuotaSought': {
-        const searches = ledger.searches + 1;
-        return { ...changed(ledger, { ...reservation, answered: searches }), searches };
-      }
+      case 'QuotaSought':
+        return changed(ledger, { ...reservation, exact: true });
       case 'QuotaCommitted': {
         const left = Object.entries(amounts).filter(
           ([resource]) => !event.data.resources.includes(resource as Resource),
@@ -212,14 +208,13 @@ const leastAdvance = 1024 ** 2;
 const advance = (left: number): number =>
   Math.max(Math.floor(left / 2), Math.min(left, leastAdvance));
 
-/** Somebody who still is there has sought room, or was asked for it. */
-const isScarce = ({ open }: Ledger): boolean =>
-  [...open.values()].some(({ answered }) => answered > 0);
+/** Somebody was short of room, and one of those who heard of it is still there. */
+const isScarce = ({ open }: Ledger): boolean => [...open.values()].some(({ exact }) => exact);
 
-/** Whether others hold room in advance that they may give back, since they have not answered the last search. */
-export const othersMayReturn = ({ open, searches }: Ledger, reservationId: string): boolean =>
+/** Whether others hold room in advance, which they give back when somebody seeks it. */
+export const othersMayReturn = ({ open }: Ledger, reservationId: string): boolean =>
   [...open.values()].some(
-    (other) => other.reservationId !== reservationId && other.growing && other.answered < searches,
+    (other) => other.reservationId !== reservationId && other.growing && !other.exact,
   );
 
 /** What is used of a resource, or may come to be used without asking again. */

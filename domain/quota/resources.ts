@@ -32,6 +32,8 @@ export const inWireUnit = (resource: Resource, amount: number): number =>
 export const limited = (amounts: Amounts, limits: Amounts): Amounts =>
   Object.fromEntries(
     resources.flatMap((resource) =>
-      limits[resource] === undefined || !amounts[resource] ? [] : [[resource, amounts[resource]]],
+      limits[resource] === undefined || amounts[resource] === undefined
+        ? []
+        : [[resource, amounts[resource]]],
     ),
   );

@@ -207,10 +207,11 @@ export const isLoopback = (host: string): boolean =>
 const keystoneNeeds = ['keystone-auth-url', 'keystone-username', 'keystone-password'] as const;
 
 function guardKeystone(config: Config): void {
-  if (config.identity !== 'keystone') return;
+  const wanted =
+    config.identity === 'keystone' ? 'identity keystone needs' : 'Keystone limits need';
+  if (config.identity !== 'keystone' && !config['use-keystone-limits']) return;
   const missing = keystoneNeeds.filter((name) => config[name] === undefined);
-  if (missing.length > 0)
-    throw new ConfigError(missing.map((name) => `--${name}: identity keystone needs it`));
+  if (missing.length > 0) throw new ConfigError(missing.map((name) => `--${name}: ${wanted} it`));
 }
 
 function guardLoopback(config: Config): void {

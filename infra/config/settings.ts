@@ -41,6 +41,17 @@ const url = (...schemes: readonly string[]) =>
   anyText.refine((given) => schemes.some((scheme) => given.startsWith(`${scheme}://`)), {
     error: `must begin with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
   });
+const quantity = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 };
+/** As Glance has it: a whole number and perhaps B, KB, MB, GB or TB, in powers of 1024; becomes bytes. */
+const size = z
+  .union([z.string(), z.number().int().min(0)], { error: 'must be a size such as 500GB, or 0' })
+  .transform((given, context) => {
+    const [, digits, unit = 'B'] = /^(\d+)([KMGT]?B)?$/.exec(String(given)) ?? [];
+    const amount = Number(digits) * quantity[unit as keyof typeof quantity];
+    if (Number.isSafeInteger(amount)) return amount;
+    context.addIssue({ code: 'custom', message: 'must be a size such as 500GB, or 0' });
+    return z.NEVER;
+  });
 const trueOrFalse = z
   .union([z.boolean(), z.enum(['true', 'false', '1', '0', 'yes', 'no', ''])], {
     error: 'must be true or false',
@@ -225,6 +236,35 @@ export const settings = {
   ),
   'api-limit-max': setting(pageSize.default(1000), 'most entries of a page', 'COUNT'),
   'image-size-cap': setting(bytes.default(tebibyte), 'largest image in bytes', 'BYTES'),
+  'user-storage-quota': setting(
+    size.default(0),
+    'most that the images of a project may take, with B, KB, MB, GB or TB; 0 is no limit',
+    'SIZE',
+  ),
+  'image-count-quota': setting(
+    whole(0, Number.MAX_SAFE_INTEGER).default(0),
+    'most images that a project may have; 0 is no limit',
+    'COUNT',
+  ),
+  'image-stage-quota': setting(
+    size.default(0),
+    'most that the staged images of a project may take; 0 is no limit',
+    'SIZE',
+  ),
+  'image-uploading-quota': setting(
+    whole(0, Number.MAX_SAFE_INTEGER).default(0),
+    'most images of a project that are being uploaded or imported at once; 0 is no limit',
+    'COUNT',
+  ),
+  'use-keystone-limits': setting(
+    trueOrFalse.default(false),
+    "take limits from Keystone's unified limits instead of the four above; one that is not registered is 0",
+  ),
+  'keystone-limit-cache-seconds': setting(
+    whole(0, 3600).default(0),
+    'how long such limits are believed before they are asked for again',
+    'SECONDS',
+  ),
   'worker-slots': setting(
     count.default(4),
     'uploads that one worker process finishes at once',

@@ -112,6 +112,7 @@ function foldImage(
     case 'ImageCreated':
     case 'ImageRestored':
     case 'ImageDataRemoved':
+    case 'ReservationAbandoned':
       return entry;
   }
 }

@@ -265,6 +265,11 @@ describe('what became of an act', () => {
     const abandoned = happened('ReservationAbandoned', { reservationId: 'r1' });
     assert.equal(outcomeOf(creation, 'images', [abandoned]).kind, 'over');
     assert.equal(outcomeOf(upload, 'bytes', [abandoned]).kind, 'unbegun');
+    const late = [
+      happened('UploadStarted', ofUpload),
+      happened('ReservationAbandoned', { reservationId: 'u1' }),
+    ];
+    assert.equal(outcomeOf(upload, 'bytes', late).kind, 'begun', 'too late to be abandoned');
   });
 
   test('an upload takes its slot when it starts, and its bytes when the image is active', () => {

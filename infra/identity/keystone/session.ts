@@ -14,6 +14,8 @@ export interface KeystoneAccount {
   readonly interface?: 'public' | 'internal' | 'admin' | undefined;
   /** Region of that endpoint. */
   readonly region?: string | undefined;
+  /** Log in to the whole system, in which the user needs a role, instead of the project. */
+  readonly wholeSystem?: boolean;
 }
 
 /** The Identity API as the service user may use it. */
@@ -71,7 +73,7 @@ export function keystoneSession(
       return { token, renewAt, endpoint: identityEndpoint(document, account) ?? authUrl };
     }
     const error = new Error(
-      `Keystone at ${authUrl} did not let the service user ${account.username} in: status ${answer.status}`,
+      `Keystone at ${authUrl} did not let the service user ${account.username} in${account.wholeSystem ? ' to the whole system, in which it needs a role' : ''}: status ${answer.status}`,
     );
     if (answer.status >= 400 && answer.status < 500)
       refused = { error, until: now() + refusedPauseMs };
@@ -122,9 +124,9 @@ const passwordLogin = (account: KeystoneAccount) => ({
         },
       },
     },
-    scope: {
-      project: { name: account.projectName, domain: { name: account.projectDomainName } },
-    },
+    scope: account.wholeSystem
+      ? { system: { all: true } }
+      : { project: { name: account.projectName, domain: { name: account.projectDomainName } } },
   },
 });
 
