@@ -2,11 +2,18 @@
 import { ConfigError } from '../../infra/config/config.ts';
 import { type Command, UsageError } from './command.ts';
 import { migrateCommand } from './migrate.ts';
+import { policyCommand } from './policy.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
 
-const commands: readonly Command[] = [upCommand, statusCommand, migrateCommand, rebuildCommand];
+const commands: readonly Command[] = [
+  upCommand,
+  statusCommand,
+  migrateCommand,
+  rebuildCommand,
+  policyCommand,
+];
 
 const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
 const usage = `Usage: daguerre COMMAND [FLAGS]

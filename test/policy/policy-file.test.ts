@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
+import { policyCommand } from '../../apps/cli/policy.ts';
 import { standalone } from '../../apps/standalone/standalone.ts';
 import { ConfigError } from '../../infra/config/config.ts';
 import { operatorsRules } from '../../infra/policy/operators-rules.ts';
@@ -71,6 +72,33 @@ describe('a policy file', () => {
     assert.equal(code, 2);
     assert.match(String(said.mock.calls[0]?.arguments[0]), /policy\.yaml: "get_image"/);
     assert.ok(!existsSync(dataDir));
+  });
+});
+
+describe('daguerre policy', () => {
+  const printed = async (t: TestContext, ...args: readonly string[]): Promise<string> => {
+    const said: string[] = [];
+    const write = t.mock.method(process.stdout, 'write', (text: string) => said.push(text) > 0);
+    assert.equal(await policyCommand.run(args, {}), 0);
+    write.mock.restore();
+    return said.join('');
+  };
+
+  test('prints every rule in force, as a policy file that means the same', async (t) => {
+    const path = fileOf('add_image: "role:builder or rule:context_is_admin"');
+    const text = await printed(t, '--policy-file', path);
+    assert.match(text, /^"add_image": "role:builder or rule:context_is_admin"$/m);
+    assert.match(text, /^"context_is_admin": "role:admin"$/m);
+    assert.equal(await printed(t, '--policy-file', fileOf(text)), text);
+  });
+
+  test('refuses what a start would refuse', async () => {
+    for (const [name, text] of [
+      ['policy-file', 'add_imag: ""'],
+      ['property-protection-file', '[a]'],
+      ['schema-image-file', '{"name": {}}'],
+    ] as const)
+      await assert.rejects(policyCommand.run([`--${name}`, fileOf(text)], {}), ConfigError, name);
   });
 });
 
