@@ -23,7 +23,7 @@ export interface HandleMetadefs {
   create(by: Party, content: NamespaceContent, run: Run): Promise<Handled<Namespace>>;
   change(command: ChangeCommand, run: Run): Promise<Handled<Namespace>>;
   /** Undefined when no namespace has this name. */
-  find(name: string): Promise<Namespace | undefined>;
+  find(name: string): Promise<Handled<Namespace> | undefined>;
 }
 
 /** What all appends of one command share. */
@@ -49,10 +49,16 @@ export function handleMetadefs(
   const handleName = commandHandler(nameDecider, ports);
   const contextOf = ({ metadata }: Run): CommandContext => ({ commandId: randomUUID(), metadata });
 
-  const stateOf = async (namespaceId: string): Promise<Namespace> => {
-    const { events } = await log.readStream(namespaceStream(namespaceId));
-    return events.reduce((state, event) => decider.evolve(state, event as never), decider.initial);
+  const read = async (namespaceId: string): Promise<Handled<Namespace>> => {
+    const { events, position } = await log.readStream(namespaceStream(namespaceId));
+    const state = events.reduce(
+      (before, event) => decider.evolve(before, event as never),
+      decider.initial,
+    );
+    return { state, position };
   };
+  const stateOf = async (namespaceId: string): Promise<Namespace> =>
+    (await read(namespaceId)).state;
   const claimOn = async (name: string): Promise<NameClaim | null> => {
     const { events } = await log.readStream(nameStream(name));
     const { claim } = events.reduce(
@@ -145,9 +151,9 @@ export function handleMetadefs(
     async find(name) {
       const held = await claimOn(name);
       if (held === null) return undefined;
-      const state = await stateOf(held.namespaceId);
-      const isIt = state.status === 'present' && state.attributes.namespace === name;
-      return isIt ? state : undefined;
+      const found = await read(held.namespaceId);
+      const { state } = found;
+      return state.status === 'present' && state.attributes.namespace === name ? found : undefined;
     },
   };
 }

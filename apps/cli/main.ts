@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { ConfigError } from '../../infra/config/config.ts';
 import { type Command, UsageError } from './command.ts';
+import { metadefsCommand } from './metadefs.ts';
 import { migrateCommand } from './migrate.ts';
 import { policyCommand } from './policy.ts';
 import { rebuildCommand } from './rebuild.ts';
@@ -12,6 +13,7 @@ const commands: readonly Command[] = [
   statusCommand,
   migrateCommand,
   rebuildCommand,
+  metadefsCommand,
   policyCommand,
 ];
 

@@ -40,7 +40,7 @@ export function namespaceRoutes(router: GatewayRouter, ports: MetadefPorts): voi
     const content = namespaceFrom(await jsonBody(ctx), ctx.call.caller.projectId);
     const record = await commands.create(ctx.call, content);
     ctx.status = 201;
-    ctx.set('Location', encodeURI(`${baseUrl(ctx.req)}${pathOf(record.namespace)}`));
+    ctx.set('Location', baseUrl(ctx.req) + inHeader(pathOf(record.namespace)));
     ctx.body = wholeNamespace(record);
   });
 
@@ -90,3 +90,6 @@ export function namespaceRoutes(router: GatewayRouter, ports: MetadefPorts): voi
       ctx.status = 204;
     });
 }
+
+/** As a header may carry it. */
+const inHeader = (path: string): string => path.replace(/[^\x21-\x7e]+/g, encodeURIComponent);
