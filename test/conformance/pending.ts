@@ -57,19 +57,4 @@ export const pending: readonly Pending[] = [
       'locations: GET by a service is a bare array',
     ],
   },
-  {
-    feature: 'schemas of metadata definitions',
-    cases: [
-      'schemas: metadefs/namespace is there',
-      'schemas: metadefs/namespaces is there',
-      'schemas: metadefs/resource_type is there',
-      'schemas: metadefs/resource_types is there',
-      'schemas: metadefs/property is there',
-      'schemas: metadefs/properties is there',
-      'schemas: metadefs/object is there',
-      'schemas: metadefs/objects is there',
-      'schemas: metadefs/tag is there',
-      'schemas: metadefs/tags is there',
-    ],
-  },
 ];

@@ -14,6 +14,8 @@ import { info } from './sections/info.ts';
 import { limits } from './sections/limits.ts';
 import { locations } from './sections/locations.ts';
 import { members } from './sections/members.ts';
+import { metadefDefinitions } from './sections/metadef-definitions.ts';
+import { metadefNamespaces } from './sections/metadef-namespaces.ts';
 import { paging } from './sections/paging.ts';
 import { patch } from './sections/patch.ts';
 import { record } from './sections/record.ts';
@@ -60,6 +62,8 @@ export const sections: readonly Section[] = [
   limits,
   cache,
   schemas,
+  metadefNamespaces,
+  metadefDefinitions,
   content,
   clients,
 ];
