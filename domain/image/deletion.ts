@@ -10,9 +10,10 @@ export function decideDeletion(
 ): readonly ImageEvent[] {
   if (state.protected)
     throw new Refused('image-protected', 'Image is protected and cannot be deleted.');
+  const ended = state.upload === null ? {} : { uploadId: state.upload.uploadId };
   return keepUntil !== undefined && 'content' in state
-    ? [{ type: 'ImageDeletionScheduled', data: { dueAt: keepUntil } }]
-    : [{ type: 'ImageDeleted', data: {} }];
+    ? [{ type: 'ImageDeletionScheduled', data: { dueAt: keepUntil, ...ended } }]
+    : [{ type: 'ImageDeleted', data: ended }];
 }
 
 /** The end of a delayed deletion. A repeat changes nothing. */

@@ -157,10 +157,14 @@ export type ImageEvent =
   | Fact<'LocationRemoved', { locationId: string; store: string }>
   | Fact<'ImageDeactivated', Record<never, never>>
   | Fact<'ImageReactivated', Record<never, never>>
-  /** Gone for everybody; bytes are kept until `dueAt` (ISO 8601) for an administrator to restore it. */
-  | Fact<'ImageDeletionScheduled', { dueAt: string }>
+  /**
+   * Gone for everybody; bytes are kept until `dueAt` (ISO 8601) for an administrator to restore it. `uploadId` is the
+   * attempt that ends with it, where one was under way.
+   */
+  | Fact<'ImageDeletionScheduled', { dueAt: string; uploadId?: string }>
   | Fact<'ImageRestored', Record<never, never>>
-  | Fact<'ImageDeleted', Record<never, never>>
+  /** `uploadId` as before. */
+  | Fact<'ImageDeleted', { uploadId?: string }>
   | ReservationAbandoned
   /** Every byte of a deleted image is gone from every store. */
   | Fact<'ImageDataRemoved', Record<never, never>>;

@@ -101,6 +101,8 @@ export const withheld: Readonly<Record<string, readonly string[]>> = {
     'method.validation',
   ],
   ImageDataStored: ['epoch', 'key'],
+  ImageDeletionScheduled: ['uploadId'],
+  ImageDeleted: ['uploadId'],
   IngestFailed: ['epoch'],
   LocationAdded: ['locationId', 'url', 'metadata'],
   LocationRemoved: ['locationId'],

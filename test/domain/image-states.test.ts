@@ -34,6 +34,8 @@ const renamed: ImageEvent = {
   type: 'ImageUpdated',
   data: { changes: [{ field: 'name', from: 'cirros', to: 'renamed' }], properties: [] },
 };
+/** What ends with an image names itself: its task ends, too. */
+const broken: ImageEvent = { type: 'ImageDeleted', data: { uploadId: 'first' } };
 const tagged: ImageEvent = { type: 'TagAdded', data: { tag: 'new' } };
 const untagged: ImageEvent = { type: 'TagRemoved', data: { tag: 'linux' } };
 const begun: ImageEvent = {
@@ -99,7 +101,11 @@ const table: readonly (readonly [string, ImageCommand, Record<History, Outcome>]
     ask.ReactivateImage,
     inEveryState('image-not-active', { ...gone, active: [], deactivated: [reactivated] }),
   ],
-  ['deletion', ask.DeleteImage, inEveryState([deleted], gone)],
+  [
+    'deletion',
+    ask.DeleteImage,
+    inEveryState([deleted], { ...gone, saving: [broken], staged: [broken], claimed: [broken] }),
+  ],
   ['an upload', ask.BeginUpload, inEveryState('image-not-queued', { ...gone, queued: [begun] })],
   [
     'the last byte of an upload',
