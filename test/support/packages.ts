@@ -17,6 +17,9 @@ export const debianPackages: readonly DebianPackage[] = [
   { name: 'ipxe', provides: '/usr/lib/ipxe/ipxe.iso' },
   { name: 'python3-keystone', provides: '/usr/bin/keystone-manage' },
   { name: 'openssl', provides: 'openssl' },
+  { name: 'nats-server', provides: 'nats-server' },
+  { name: 'redis-server', provides: 'redis-server' },
+  { name: 'glance-common', provides: '/usr/share/glance-common/metadefs/operating-system.json' },
 ];
 
 /** Given to `sh` as root. No daemon that a package brings along starts; lists are fetched when the old ones will not do. */
