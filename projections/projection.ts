@@ -1,8 +1,8 @@
 import type { RecordedEvent } from '../domain/event-log.ts';
 import type { JsonObject } from '../domain/json.ts';
 
-/** One table of a read model: a row per key, in the column `id`. */
-export interface Table<Part> {
+/** The shape of one table of a read model; each has a key beside these columns, `id`. */
+export interface TableShape {
   /** SQL type by column, the key excepted. Every text is compared by code point. */
   readonly columns: Readonly<Record<string, string>>;
   /** Storage parameters, such as `fillfactor = 80`. */
@@ -19,6 +19,10 @@ export interface Table<Part> {
   readonly longest: Readonly<Record<string, number>>;
   /** Index by name: what follows the table's name in `create index`. */
   readonly indexes: Readonly<Record<string, string>>;
+}
+
+/** One table of a read model: a row per key. */
+export interface Table<Part> extends TableShape {
   /** By column name. A bigint travels as a string, a time as ISO 8601. */
   toJson(part: Part): JsonObject;
   /** Takes back what `toJson` gave, after Postgres stored it: bigints are numbers then. */
@@ -28,12 +32,20 @@ export interface Table<Part> {
 /** What a read model holds for one key: a part per table, absent where the table has no row. */
 export type Entry<Parts> = { readonly [Name in keyof Parts]?: Parts[Name] | undefined };
 
+/** A table that only grows: rows that events leave behind for good, beside what they change. */
+export interface Journal<Parts> extends TableShape {
+  /** What an event adds, by column name, `id` among them; `entry` is its key's as it was before the event. */
+  rows(entry: Entry<Parts>, event: RecordedEvent): readonly JsonObject[];
+}
+
 /** How events become the rows of a read model. Pure: the runtime in `infra/read-model` does the rest. */
 export interface Projection<Parts extends object> {
   readonly name: string;
   /** Of the tables' shape and the fold's meaning: a read model of another version is built anew. */
   readonly version: number;
   readonly tables: { readonly [Name in keyof Parts]: Table<Parts[Name]> };
+  /** By name, which no table has too. */
+  readonly journals?: Readonly<Record<string, Journal<Parts>>>;
   /** The one key whose entry this event can change; undefined when it is none of this read model's business. */
   keyOf(event: RecordedEvent): string | undefined;
   /** A part that does not change stays the same object. */

@@ -59,7 +59,8 @@ const schemaPrefix = 'urn:daguerre:events:v1:';
 
 export const cloudEventType = (kind: string, type: string): string =>
   `${typePrefix}${kind}.${type}`;
-export const schemaId = (kind: string, type: string): string => `${schemaPrefix}${kind}.${type}`;
+/** Of the data of a type, `image.ImageCreated`; or of the envelope. */
+export const schemaId = (name: string): string => `${schemaPrefix}${name}`;
 
 /** `image-{uuid}` is the image with that id. */
 export function entityOf(streamId: string): { readonly kind: string; readonly id: string } {
@@ -83,7 +84,7 @@ export function cloudEventOf(event: RecordedEvent, place: Place): CloudEvent | u
     subject: `${kind}/${id}`,
     time: event.recordedAt.toISOString(),
     datacontenttype: 'application/json',
-    dataschema: schemaId(kind, event.type),
+    dataschema: schemaId(`${kind}.${event.type}`),
     revision: event.revision,
     position: String(event.position),
     region,

@@ -1,5 +1,5 @@
 import pg, { type ClientBase, type Pool } from 'pg';
-import type { Projection } from '../../projections/projection.ts';
+import type { Journal, Projection, TableShape } from '../../projections/projection.ts';
 
 /**
  * One set of a read model's tables, in a schema of its own. Numbers are never used twice, so a writer that slept
@@ -32,8 +32,9 @@ interface GenerationRow {
 /** The generation that queries read, if there is one and nobody has dropped any of its tables or views. */
 export async function liveGeneration<Parts extends object>(
   db: Queryable,
-  { name, tables }: Projection<Parts>,
+  projection: Projection<Parts>,
 ): Promise<Generation | undefined> {
+  const { name } = projection;
   const { rows } = await db.query<GenerationRow>({
     name: `live-${name}`,
     text: `
@@ -43,7 +44,7 @@ export async function liveGeneration<Parts extends object>(
         select from unnest(array['', '_' || number]) as generation, unnest($2::text[]) as name
         where to_regclass(model || generation || '.' || name) is null
       )`,
-    values: [name, Object.keys(tables)],
+    values: [name, shapesOf(projection).map(([table]) => table)],
   });
   const row = rows[0];
   if (row === undefined) return undefined;
@@ -68,7 +69,7 @@ export async function createGeneration<Parts extends object>(
     );
     const number = Number(rows[0]?.number);
     await client.query(`create schema ${schemaOf(name, number)}`);
-    for (const [table, { columns, storage, distinct, longest }] of tablesOf(projection)) {
+    for (const [table, { columns, storage, distinct, longest }] of shapesOf(projection)) {
       const list = [
         ...Object.entries(columns).map(([column, type]) => `${column} ${columnType(type)}`),
         ...Object.entries(longest).map(
@@ -95,7 +96,7 @@ export async function createIndexes<Parts extends object>(
   projection: Projection<Parts>,
   number: number,
 ): Promise<void> {
-  for (const [table, { indexes }] of tablesOf(projection)) {
+  for (const [table, { indexes }] of shapesOf(projection)) {
     const qualified = `${schemaOf(projection.name, number)}.${table}`;
     for (const [index, definition] of Object.entries(indexes))
       await pool.query(`create index ${index} on ${qualified} ${definition}`);
@@ -111,7 +112,7 @@ export async function createViews<Parts extends object>(
   shapeChanged: boolean,
 ): Promise<void> {
   const { name } = projection;
-  for (const [table, { columns }] of tablesOf(projection)) {
+  for (const [table, { columns }] of shapesOf(projection)) {
     const list = ['id', ...Object.keys(columns)].join(', ');
     if (shapeChanged) await client.query(`drop view if exists ${name}.${table}`);
     await client.query(`
@@ -191,3 +192,12 @@ export const tablesOf = <Parts extends object>(projection: Projection<Parts>) =>
     string & keyof Parts,
     Projection<Parts>['tables'][keyof Parts],
   ][];
+
+export const journalsOf = <Parts extends object>({
+  journals = {},
+}: Projection<Parts>): readonly [string, Journal<Parts>][] => Object.entries(journals);
+
+/** Everything that a generation stores. */
+export const shapesOf = <Parts extends object>(
+  projection: Projection<Parts>,
+): readonly [string, TableShape][] => [...tablesOf(projection), ...journalsOf(projection)];

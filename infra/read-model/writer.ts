@@ -1,8 +1,8 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import type { Entry, Projection } from '../../projections/projection.ts';
+import type { Entry, Projection, TableShape } from '../../projections/projection.ts';
 import { announcement, channel } from './announcement.ts';
-import { type Generation, type Queryable, schemaOf, tablesOf } from './generation.ts';
+import { type Generation, journalsOf, type Queryable, schemaOf, tablesOf } from './generation.ts';
 import { recentEntries } from './recent-entries.ts';
 
 /** Somebody else has moved this generation on, or retired it: whoever reads this must start again from what is stored. */
@@ -42,6 +42,7 @@ export function generationWriter<Parts extends object>(
   const { name } = projection;
   const schema = schemaOf(name, generation.number);
   const tables = tablesOf(projection);
+  const journals = journalsOf(projection);
   const recent = recentEntries<Entry<Parts>>(keepEntries, keepWeight);
   /** Of each part that was written or loaded: the length of its JSON. */
   const weights = new WeakMap<object, number>();
@@ -122,11 +123,14 @@ export function generationWriter<Parts extends object>(
   const step = async (db: Queryable, events: readonly RecordedEvent[]): Promise<void> => {
     const before = new Map<string, Entry<Parts>>();
     const after = new Map<string, Entry<Parts>>();
+    const added = journals.map((): string[] => []);
     for (const event of events) {
       const key = projection.keyOf(event);
       if (key === undefined) continue;
       const entry = after.get(key) ?? recent.get(key) ?? {};
       if (!before.has(key)) before.set(key, entry);
+      for (const [index, [, { rows }]] of journals.entries())
+        added[index]?.push(...rows(entry, event).map((row) => JSON.stringify(row)));
       after.set(key, projection.fold(entry, event));
     }
     const to = events.at(-1)?.position ?? position;
@@ -147,7 +151,7 @@ export function generationWriter<Parts extends object>(
       }
       return [`[${put.join(',')}]`, gone];
     });
-    await moveTo(db, to, changes);
+    await moveTo(db, to, [...changes, ...added.map((rows) => `[${rows.join(',')}]`)]);
     for (const [key, entry] of after) remember(key, entry);
     recent.trim();
   };
@@ -180,19 +184,16 @@ function saveSql<Parts extends object>(
 ): string {
   const { name } = projection;
   const schema = schemaOf(name, number);
-  const writes = tablesOf(projection).map(([table, { columns }], index) => {
-    const names = Object.keys(columns);
-    const types = Object.entries(columns).map(
-      ([column, type]) => `${column} ${type.replace(' not null', '')}`,
-    );
+  const tables = tablesOf(projection);
+  const writes = tables.map(([table, shape], index) => {
     const put = 3 + 2 * index;
     return `
       ${table}_put as (
-        insert into ${schema}.${table} (id, ${names.join(', ')})
-        select id, ${names.join(', ')}
-        from moved, json_to_recordset($${put}::json) as row (id text, ${types.join(', ')})
+        ${insertSql(schema, table, shape, put)}
         on conflict (id) do update
-        set ${names.map((column) => `${column} = excluded.${column}`).join(', ')}
+        set ${Object.keys(shape.columns)
+          .map((column) => `${column} = excluded.${column}`)
+          .join(', ')}
       ),
       ${table}_gone as (
         delete from ${schema}.${table}
@@ -200,10 +201,27 @@ function saveSql<Parts extends object>(
         where id = any ($${put + 1}::text[])
       )`;
   });
+  const additions = journalsOf(projection).map(
+    ([table, shape], index) => `
+      ${table}_added as (
+        ${insertSql(schema, table, shape, 3 + 2 * tables.length + index)}
+      )`,
+  );
   return `
     with ${movedSql({ number, state })},
-    ${writes.join(',')}
+    ${[...writes, ...additions].join(',')}
     select ${announceSql(name, state)} from moved`;
+}
+
+/** Inserts the rows of a JSON array, the statement's value of that number. */
+function insertSql(schema: string, table: string, { columns }: TableShape, value: number): string {
+  const names = Object.keys(columns);
+  const types = Object.entries(columns).map(
+    ([column, type]) => `${column} ${type.replace(' not null', '')}`,
+  );
+  return `insert into ${schema}.${table} (id, ${names.join(', ')})
+        select id, ${names.join(', ')}
+        from moved, json_to_recordset($${value}::json) as row (id text, ${types.join(', ')})`;
 }
 
 /**
