@@ -25,7 +25,20 @@ test('a name is claimed by who names the claim before it', () => {
 
 test('no two names share a stream, and every stream is plain text', () => {
   const names = [
-    ...['a b', 'a=20b', 'a%20b', 'a/b', 'a=2Fb', 'A/B', '\u00e4', 'a\u0308', "a'b", 'a~b', 'a.b', 'a*b'],
+    ...[
+      'a b',
+      'a=20b',
+      'a%20b',
+      'a/b',
+      'a=2Fb',
+      'A/B',
+      '\u00e4',
+      'a\u0308',
+      "a'b",
+      'a~b',
+      'a.b',
+      'a*b',
+    ],
     ...['日本', '🙂', '=', '%', '%25', '=25', '-', '_', 'OS::Compute::CPU'],
   ];
   const streams = names.map(nameStream);
