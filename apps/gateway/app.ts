@@ -9,6 +9,7 @@ import { namespaceDecider } from '../../domain/metadef/namespace.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Metrics, Snapshot } from '../../infra/telemetry/metrics.ts';
+import type { Events } from '../../projections/events/events.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
 import type { Metadefs } from '../../projections/metadefs/metadefs.ts';
 import { baseUrlFrom } from './base-url.ts';
@@ -16,6 +17,10 @@ import { authentication, type CallContext } from './call.ts';
 import { imageCommands } from './commands.ts';
 import { cors } from './cors.ts';
 import { errors } from './errors.ts';
+import { recentFacts } from './events/recent.ts';
+import { eventRoutes } from './events/routes.ts';
+import type { StreamPace } from './events/stream.ts';
+import { type Streams, streams } from './events/streams.ts';
 import type { HouseRules } from './house-rules.ts';
 import type { Identity } from './identity.ts';
 import { metadefCommands } from './metadef-commands.ts';
@@ -57,6 +62,7 @@ export interface AppPorts extends HouseRules {
   readonly metricsOfOthers: () => Promise<readonly Snapshot[]>;
   readonly stores: Stores;
   readonly uploads: UploadSettings;
+  readonly events: EventSettings;
   readonly dataDir: string;
   readonly publicEndpoint: string | undefined;
   /** What `OpenStack-image-import-methods` announces. */
@@ -68,9 +74,18 @@ type UploadSettings = Pick<
   'tail' | 'staging' | 'owner' | 'isDead' | 'sizeCap' | 'patience' | 'passStep'
 >;
 
+interface EventSettings {
+  readonly facts: Events;
+  /** Of the read model that `facts` are from. */
+  readonly visible: Visible;
+  readonly region: string;
+  readonly pace: StreamPace;
+}
+
 export interface App {
   readonly handle: RequestListener;
   readonly uploads: Uploads;
+  readonly streams: Streams;
 }
 
 /** The API as one Koa application; each of its layers is a line here. */
@@ -91,6 +106,10 @@ export function app(ports: AppPorts): App {
     countBytes: (bytes) => countBytes({ direction: 'in' }, bytes),
   });
   metrics.gauge('uploads_in_flight', 'Uploads that wait for their answer', uploading.inFlight);
+  const { facts, visible, region, pace } = ports.events;
+  const recent = recentFacts({ events: facts, visible, region, logger });
+  const streaming = streams({ recent, events: facts, region, pace, logger });
+  metrics.gauge('event_streams', 'Open streams of events', streaming.open);
   metrics.gauge('event_log_head', 'Position of the newest event', async () =>
     Number(await log.head()),
   );
@@ -121,6 +140,13 @@ export function app(ports: AppPorts): App {
     commands: metadefCommands({ ...ports, decider: namespaceDecider(metadefAccess) }),
   });
   taskRoutes(router, { images, access });
+  eventRoutes(router, {
+    events: facts,
+    streams: streaming,
+    access,
+    identity: ports.identity,
+    region,
+  });
 
   const koa = new Koa<object, CallContext>();
   koa.use(requestLog(logger, metrics));
@@ -143,5 +169,5 @@ export function app(ports: AppPorts): App {
   koa.use(recordingRefusals(router, ports.refusals));
   koa.use(router.routes());
   koa.on('error', (error) => logger.debug({ err: error }, 'a response could not be completed'));
-  return { handle: koa.callback(), uploads: uploading };
+  return { handle: koa.callback(), uploads: uploading, streams: streaming };
 }

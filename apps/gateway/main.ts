@@ -11,11 +11,14 @@ import { visible } from '../../infra/read-model/visible.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { filesystemStore } from '../../infra/store/filesystem.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
+import { eventsProjection } from '../../projections/events/projection.ts';
+import { eventQueries } from '../../projections/events/queries.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { metadefQueries } from '../../projections/metadefs/queries.ts';
 import { runPart } from '../part.ts';
 import { answeredFrom } from '../projector/projections.ts';
 import { app } from './app.ts';
+import { usualPace } from './events/stream.ts';
 import { houseRulesFrom } from './house-rules.ts';
 import { identityOf } from './identity-of.ts';
 import { logTail } from './log-tail.ts';
@@ -59,6 +62,10 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   });
   const log = await openEventLog(eventLogUrl, { log: logger, upcast });
   const shown = visible(queries, postgresUrl, { log: logger, models: answeredFrom });
+  const toldOutside = visible(queries, postgresUrl, {
+    log: logger,
+    models: [eventsProjection.name],
+  });
   const heartbeat = startHeartbeat(leases, {
     owner,
     part: 'gateway',
@@ -81,7 +88,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     bounds: defaultBounds,
   });
 
-  const { handle, uploads } = app({
+  const { handle, uploads, streams } = app({
     ...houseRules,
     log,
     images: imageQueries(queries),
@@ -105,6 +112,12 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
       patience: { unownedMs: 60_000, lookEveryMs: 1_000 },
       passStep,
     },
+    events: {
+      facts: eventQueries(queries),
+      visible: toldOutside,
+      region: config.region,
+      pace: usualPace,
+    },
     dataDir: config['data-dir'],
     publicEndpoint: config['public-endpoint'],
     importMethods: [],
@@ -121,6 +134,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     else stopping.addEventListener('abort', resolve, { once: true });
   });
   await Promise.race([asked, tail.ended]);
+  streams.stop();
   await server.stop(graceMs, uploads.stop);
   await refusals.stop();
   closeIdentity();
@@ -129,6 +143,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await watch.stop();
   await heartbeat.stop();
   await shown.close();
+  await toldOutside.close();
   await log.close();
   await Promise.all([queries.end(), leases.end(), besideLog.end()]);
 });

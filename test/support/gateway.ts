@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type AppPorts, app } from '../../apps/gateway/app.ts';
+import { usualPace } from '../../apps/gateway/events/stream.ts';
 import { usualHouseRules } from '../../apps/gateway/house-rules.ts';
 import { logTail } from '../../apps/gateway/log-tail.ts';
 import { defaultBounds, recordRefusals } from '../../apps/gateway/refusals.ts';
@@ -20,6 +21,7 @@ import { memoryStaging } from '../../infra/staging/memory.ts';
 import { memoryStore } from '../../infra/store/memory.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
+import { memoryEvents } from './gateway-events.ts';
 import { memoryImages } from './gateway-images.ts';
 import { memoryMetadefs } from './gateway-metadefs.ts';
 import { eagerWorker } from './gateway-worker.ts';
@@ -72,6 +74,7 @@ export async function startGateway(
   const dataDir = await mkdtemp(join(tmpdir(), 'daguerre-gateway-'));
   const log = memoryEventLog({ upcast });
   const images = memoryImages(log);
+  const events = memoryEvents(log);
   const quiet = logger('gateway', 'silent');
   const staging = memoryStaging();
   const store = memoryStore();
@@ -110,15 +113,19 @@ export async function startGateway(
     logger: quiet,
     metrics: processMetrics('gateway'),
     metricsOfOthers: async () => [],
+    events: { facts: events, visible: events, region: 'RegionOne', pace: usualPace },
     dataDir,
     publicEndpoint: undefined,
     importMethods: [],
   });
-  const { handle, uploads } = app(ports);
+  const { handle, uploads, streams } = app(ports);
   const server = gatewayServer(handle, quiet);
   const working = worker ? eagerWorker({ log, staging, store }, ending.signal) : undefined;
   const port = await server.listen(0, '127.0.0.1');
-  const stop = (graceMs: number) => server.stop(graceMs, uploads.stop);
+  const stop = (graceMs: number) => {
+    streams.stop();
+    return server.stop(graceMs, uploads.stop);
+  };
   t.after(async () => {
     await stop(0);
     await refusals.stop();

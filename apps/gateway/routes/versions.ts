@@ -9,7 +9,8 @@ const offered: ReadonlySet<string> = new Set(['v2', ...minors.map((minor) => `v2
 
 /**
  * Finds the version in the `Accept` header or the path's first segment, and lets `/v2.N/…` go on as `/v2/…`.
- * `/versions` and every unknown version are answered here, with what there is and without asking who calls.
+ * `/versions` and every unknown version are answered here, with what there is and without asking who calls. `/events`
+ * is no part of the Image API and has a version of its own.
  */
 export const versions =
   (baseUrl: BaseUrl): Middleware =>
@@ -20,6 +21,7 @@ export const versions =
     };
     const [, first = ''] = ctx.path.split('/', 2);
     if (first === 'versions') return choices(200);
+    if (first === 'events') return next();
     const accepted = /^application\/vnd\.openstack\.images-([^\s;,]*)/.exec(ctx.get('Accept'))?.[1];
     if (!offered.has(accepted ?? first)) return choices(300);
     ctx.path = accepted === undefined ? `/v2${ctx.path.slice(first.length + 1)}` : `/v2${ctx.path}`;
