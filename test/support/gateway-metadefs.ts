@@ -30,7 +30,8 @@ export function memoryMetadefs(log: Pick<EventLog, 'readAll'>): Metadefs {
       const types = new Map<string, Date>();
       for (const { types: own } of await entries())
         for (const { name, createdAt } of own?.types ?? [])
-          if (!types.has(name)) types.set(name, new Date(createdAt));
+          if (new Date(createdAt) < (types.get(name) ?? new Date(8.64e15)))
+            types.set(name, new Date(createdAt));
       return [...types].map(([name, createdAt]) => ({ name, createdAt })).sort(byName);
     },
     names: async () => (await records()).map(({ namespace }) => namespace).sort(),
