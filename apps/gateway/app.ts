@@ -12,6 +12,7 @@ import type { Metrics, Snapshot } from '../../infra/telemetry/metrics.ts';
 import type { Events } from '../../projections/events/events.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
 import type { Metadefs } from '../../projections/metadefs/metadefs.ts';
+import type { Tasks } from '../../projections/tasks/tasks.ts';
 import { baseUrlFrom } from './base-url.ts';
 import { authentication, type CallContext } from './call.ts';
 import { imageCommands } from './commands.ts';
@@ -41,6 +42,7 @@ import { schemaRoutes } from './routes/schemas.ts';
 import { tagRoutes } from './routes/tags.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { versions } from './routes/versions.ts';
+import { taskCommands } from './task-commands.ts';
 import { unreadBody } from './unread-body.ts';
 import { type UploadPorts, type Uploads, uploads } from './upload.ts';
 import { decodableUrl } from './url.ts';
@@ -50,6 +52,7 @@ export interface AppPorts extends HouseRules {
   readonly log: EventLog;
   readonly images: Images;
   readonly metadefs: Metadefs;
+  readonly tasks: Tasks;
   readonly visible: Visible;
   readonly personal: PersonalRecords;
   readonly identity: Identity;
@@ -139,7 +142,8 @@ export function app(ports: AppPorts): App {
     baseUrl,
     commands: metadefCommands({ ...ports, decider: namespaceDecider(metadefAccess) }),
   });
-  taskRoutes(router, { images, access });
+  const { tasks } = ports;
+  taskRoutes(router, { images, tasks, commands: taskCommands(ports), access, pages, baseUrl });
   eventRoutes(router, {
     events: facts,
     streams: streaming,

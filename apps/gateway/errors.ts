@@ -6,6 +6,7 @@ import { CallerRefused } from '../../infra/identity/caller-refused.ts';
 import { IdentityUnavailable, TokenRefused } from '../../infra/identity/keystone/errors.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import { MarkerInvisible, MarkerUnknown, NotYetVisible } from '../../projections/images/images.ts';
+import { TaskMarkerUnknown } from '../../projections/tasks/tasks.ts';
 import type { CallContext } from './call.ts';
 import { ClientGone } from './client-gone.ts';
 import { errorBody, reasonPhrase } from './error-body.ts';
@@ -90,6 +91,7 @@ function answerTo(error: unknown): Answer {
   if (error instanceof IdentityUnavailable) return { status: 503, message: error.message };
   if (error instanceof ClientGone) return { status: 400, message: error.message };
   if (error instanceof MarkerUnknown) return { status: 400, message: error.message };
+  if (error instanceof TaskMarkerUnknown) return { status: 400, message: error.message };
   if (error instanceof MarkerInvisible) return { status: 403, message: error.message };
   if (error instanceof RevisionConflict)
     return { status: 409, message: 'The image was changed by others meanwhile. Try again.' };

@@ -15,6 +15,7 @@ import { eventsProjection } from '../../projections/events/projection.ts';
 import { eventQueries } from '../../projections/events/queries.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { metadefQueries } from '../../projections/metadefs/queries.ts';
+import { taskQueries } from '../../projections/tasks/queries.ts';
 import { runPart } from '../part.ts';
 import { answeredFrom } from '../projector/projections.ts';
 import { app } from './app.ts';
@@ -30,6 +31,7 @@ const queryConnections = 16;
 const queryTimeoutMs = 15_000;
 /** Requests that run may end for this long when the gateway stops; then uploads are broken off and get as long to answer. */
 const graceMs = 5_000;
+const hourMs = 3_600_000;
 
 await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const { config, log: logger, owner, stopping, passStep } = part;
@@ -93,6 +95,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     log,
     images: imageQueries(queries),
     metadefs: metadefQueries(queries),
+    tasks: taskQueries(queries, { timeToLiveMs: config['task-time-to-live'] * hourMs }),
     metadefAccess: metadefAccess(policy),
     visible: shown,
     personal,

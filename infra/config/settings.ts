@@ -29,6 +29,7 @@ const whole = (min: number, max: number) => {
 const port = whole(0, 65535);
 const count = whole(1, 1024);
 const milliseconds = whole(100, 86_400_000);
+const seconds = whole(1, 3_153_600_000);
 const bytes = whole(1, Number.MAX_SAFE_INTEGER);
 const anyText = z.string({ error: 'must be text' });
 const anyTextOrList = z.union([anyText.transform((list) => list.split(',')), z.array(anyText)], {
@@ -69,6 +70,16 @@ const names = anyTextOrList
     error: 'must be names, separated by commas',
   })
   .transform((given) => [...new Set(given)]);
+const importMethods = ['glance-direct', 'web-download', 'copy-image'] as const;
+const notMethods = `must be of ${importMethods.join(', ')}, separated by commas`;
+/** None at all is a choice, too. */
+const methods = z.preprocess(
+  (given) =>
+    typeof given === 'string'
+      ? given.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]))
+      : given,
+  z.array(z.enum(importMethods, { error: notMethods }), { error: notMethods }),
+);
 const origins = anyTextOrList
   .transform((given) => given.map((origin) => origin.trim()).filter((origin) => origin !== ''))
   .refine((given) => given.every((origin) => /^(\*|https?:\/\/[^/\s]+)$/.test(origin)), {
@@ -193,6 +204,30 @@ export const settings = {
     text.optional(),
     'where uploads wait (default: staging in the data directory; best on the file system of the store)',
     'DIR',
+  ),
+  'staging-timeout': setting(
+    seconds.default(86_400),
+    'how long staged bytes wait for their import call before they are given up',
+    'SECONDS',
+  ),
+  'import-methods': setting(
+    methods.default([...importMethods]),
+    'how images may be imported, of those that this release can do',
+    'NAMES',
+  ),
+  'task-time-to-live': setting(
+    whole(1, 100_000).default(48),
+    'how long tasks are shown after their end',
+    'HOURS',
+  ),
+  'delayed-delete': setting(
+    trueOrFalse.default(false),
+    'keep the bytes of deleted images for a while: until then an operator can restore them',
+  ),
+  'scrub-time': setting(
+    whole(0, 3_153_600_000).default(0),
+    'with delayed-delete, how long; at 0 they go at once',
+    'SECONDS',
   ),
   'disk-formats': setting(
     names.default([...diskFormats]),

@@ -8,35 +8,6 @@ export interface Pending {
 /** It can only shrink: a case on it that passes fails the run. */
 export const pending: readonly Pending[] = [
   {
-    feature: 'the tasks API',
-    cases: [
-      'transport: DELETE /v2/tasks/ID is 405 and Allow names what is allowed',
-      'tasks: GET /v2/tasks is for admin: 403',
-      'tasks: POST /v2/tasks is for admin: 403',
-      'tasks: GET /v2/tasks/ID is for admin: 403',
-      'tasks: GET lists tasks with first and schema',
-      'tasks: GET with limit=ten is 400',
-      'tasks: GET with limit=-1 is 400',
-      'tasks: GET with sort_key=colour is 400',
-      'tasks: GET with sort_dir=up is 400',
-      'tasks: GET with status=asleep is 400',
-      'tasks: GET with type=export is 400',
-      'tasks: GET with status=success is 200',
-      'tasks: GET with type=import is 200',
-      'tasks: GET with sort_key=status&sort_dir=asc is 200',
-      'tasks: a task cannot be deleted: 405',
-      'tasks: POST with no type is 400',
-      'tasks: POST with an unknown type is 400',
-      'tasks: POST with no input is 400',
-      'tasks: POST with input that is text is 400',
-      'tasks: POST with no import_from is 400',
-      'tasks: POST with a file to import is 400',
-      'schemas: task is there for every caller',
-      'schemas: tasks is there for every caller',
-      'schemas: tasks is an array of items',
-    ],
-  },
-  {
     feature: 'locations',
     cases: [
       'access: PATCH of locations by a stranger to a private image is 404',

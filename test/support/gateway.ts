@@ -24,6 +24,7 @@ import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { memoryEvents } from './gateway-events.ts';
 import { memoryImages } from './gateway-images.ts';
 import { memoryMetadefs } from './gateway-metadefs.ts';
+import { memoryTasks } from './gateway-tasks.ts';
 import { eagerWorker } from './gateway-worker.ts';
 import { type Answer, type Asked, ask } from './http.ts';
 
@@ -104,6 +105,7 @@ export async function startGateway(
     },
     images,
     metadefs: memoryMetadefs(log),
+    tasks: memoryTasks(log),
     visible: images,
     personal,
     refusals,

@@ -1,4 +1,5 @@
 import { memberStatuses } from '../../../domain/image/attributes.ts';
+import { taskStatuses, taskTypes } from '../../../domain/task/task.ts';
 import { baseProperties } from './base-properties.ts';
 import type { ImageSchema } from './image-schema.ts';
 
@@ -56,6 +57,51 @@ const member = {
   },
 } as const;
 
+const task = {
+  name: 'task',
+  properties: {
+    id: { ...baseProperties.id, description: 'An identifier for the task' },
+    type: {
+      type: 'string',
+      description: 'The type of task represented by this content',
+      enum: taskTypes,
+    },
+    status: {
+      type: 'string',
+      description: 'The current status of this task',
+      enum: taskStatuses,
+    },
+    input: {
+      type: ['null', 'object'],
+      description: 'The parameters required by task, JSON blob',
+    },
+    result: {
+      type: ['null', 'object'],
+      description: 'The result of current task, JSON blob',
+    },
+    owner: { type: 'string', description: 'An identifier for the owner of this task' },
+    message: {
+      type: 'string',
+      description:
+        'Human-readable informative message only included when appropriate (usually on failure)',
+    },
+    image_id: { type: 'string', description: 'Image associated with the task' },
+    request_id: {
+      type: 'string',
+      description: 'Human-readable informative request-id',
+    },
+    user_id: { type: 'string', description: 'User associated with the task' },
+    expires_at: {
+      type: ['null', 'string'],
+      description: 'Datetime when this resource would be subject to removal',
+    },
+    created_at: { type: 'string', description: 'Datetime when this resource was created' },
+    updated_at: { type: 'string', description: 'Datetime when this resource was updated' },
+    self: { readOnly: true, type: 'string' },
+    schema: { readOnly: true, type: 'string' },
+  },
+} as const;
+
 /** All items at once, without pages. */
 const wholeCollection = (name: string, item: object) => ({
   name,
@@ -71,5 +117,7 @@ export function schemaDocuments(schema: ImageSchema): ReadonlyMap<string, object
     ['images', collection('images', image)],
     ['member', member],
     ['members', wholeCollection('members', member)],
+    ['task', task],
+    ['tasks', wholeCollection('tasks', task)],
   ]);
 }
