@@ -31,6 +31,8 @@ export function backlog<Item>(
     async takeAll() {
       while (items.length === 0 && failure === undefined && !signal.aborted)
         await came.past(came.rings, untilRung, signal);
+      // What came along with the first is taken along.
+      await new Promise(setImmediate);
       if (signal.aborted) return [];
       if (items.length === 0 && failure !== undefined) throw failure.error;
       const all = items;
