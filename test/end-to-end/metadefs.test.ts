@@ -34,13 +34,13 @@ interface Said {
   readonly all: string;
 }
 
-const run = (...args: readonly string[]): Promise<Said> =>
+const cli = (...args: readonly string[]): Promise<Said> =>
   new Promise((resolve) => {
-    const all = [main, 'metadefs', ...args, '--data-dir', dataDir];
-    execFile(process.execPath, all, (error, out, err) => {
+    execFile(process.execPath, [main, ...args, '--data-dir', dataDir], (error, out, err) => {
       resolve({ code: Number(error?.code ?? 0), all: out + err });
     });
   });
+const run = (...args: readonly string[]): Promise<Said> => cli('metadefs', ...args);
 
 async function metadefs(...args: readonly string[]): Promise<string> {
   const { code, all } = await run(...args);
@@ -174,5 +174,28 @@ describe('the stock catalogue', () => {
     for (const args of [[], ['load'], ['explode'], ['load', bad, '--prefer-new', '--overwrite']])
       assert.equal((await run(...args)).code, 2);
     assert.match((await run('load', join(directory, 'nowhere'))).all, /nowhere/);
+  });
+
+  test('its read model is shown, and made again, apart from the others', async () => {
+    const status = JSON.parse((await cli('status', '--json')).all) as {
+      readonly head: string;
+      readonly readModel: { readonly lag: string };
+      readonly readModels: readonly { readonly model: string; readonly position: string }[];
+    };
+    const models = status.readModels.map(({ model }) => model);
+    assert.deepEqual(models.slice(0, 2), ['images', 'metadefs']);
+    assert.equal(status.readModel.lag, '0');
+    assert.deepEqual(
+      status.readModels.filter(({ position }) => position !== status.head),
+      [],
+    );
+    const before = await shown();
+    const rebuilt = await cli('rebuild', 'metadefs');
+    assert.match(rebuilt.all, /^metadefs: rebuilt from \d+ events/m);
+    assert.doesNotMatch(rebuilt.all, /images/);
+    assert.deepEqual(await shown(), before);
+    const unknown = await cli('rebuild', 'metadefs', 'colours');
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.all, /there is no read model colours; there are: images, metadefs/);
   });
 });

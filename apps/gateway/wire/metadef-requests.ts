@@ -8,7 +8,7 @@ import {
 import { Refused } from '../../../domain/refused.ts';
 import { HttpError } from '../http-error.ts';
 import { lengthOf } from './json-schema.ts';
-import { requestSchemas } from './metadef-schemas.ts';
+import { requestSchemas } from './metadef-request-schemas.ts';
 import { definitionViolation } from './metadef-violation.ts';
 import { checkPlain } from './plain-json.ts';
 

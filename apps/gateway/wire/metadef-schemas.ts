@@ -34,7 +34,7 @@ const readOnlyTime = (of: string): DefinitionSchema => ({
 });
 const readOnlyText: DefinitionSchema = { type: 'string', readOnly: true };
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string', null] as const;
-const ref = (name: string): DefinitionSchema => ({ $ref: `#/definitions/${name}` });
+export const ref = (name: string): DefinitionSchema => ({ $ref: `#/definitions/${name}` });
 
 /** Fields of a property's definition (reference, section 19.3). */
 export const propertyFields: Readonly<Record<string, DefinitionSchema>> = {
@@ -80,7 +80,7 @@ const definitions: Readonly<Record<string, DefinitionSchema>> = {
   },
 };
 
-const associationTexts = {
+export const associationTexts = {
   name: text('Name of a resource type, as Heat has it where possible', 80),
   prefix: text(
     'What begins the names of the properties of this namespace where they are of that resource type; with its separator, such as a colon',
@@ -108,7 +108,7 @@ const nested = (...names: readonly string[]): DefinitionSchema => ({
   },
 });
 
-const namespace: DefinitionSchema = {
+export const namespaceSchema: DefinitionSchema = {
   name: 'namespace',
   properties: {
     namespace: text('The unique namespace text.', 80),
@@ -208,8 +208,8 @@ function collection(
 
 /** What `GET /v2/schemas/metadefs/{name}` answers, by name (reference, section 18). */
 export const metadefSchemas: ReadonlyMap<string, object> = new Map<string, object>([
-  ['namespace', namespace],
-  ['namespaces', collection('namespaces', namespace)],
+  ['namespace', namespaceSchema],
+  ['namespaces', collection('namespaces', namespaceSchema)],
   ['resource_type', association],
   ['resource_types', collection('resource_type_associations', association)],
   ['property', property],
@@ -225,82 +225,3 @@ export const metadefSchemas: ReadonlyMap<string, object> = new Map<string, objec
   ['tag', tag],
   ['tags', collection('tags', tag)],
 ]);
-
-/** What requests may hold, stricter than the documents above: what they nest is checked as closely as what stands alone. */
-const name: DefinitionSchema = { type: 'string', minLength: 1, maxLength: 80 };
-
-const propertyRequest = (...required: readonly string[]): DefinitionSchema => ({
-  name: 'property',
-  type: 'object',
-  properties: { ...propertyFields, name, confidential: { type: 'boolean' } },
-  additionalProperties: false,
-  required,
-});
-
-/** Where things are nested, what the server wrote of them may come back, and is passed over. */
-const written: Readonly<Record<string, DefinitionSchema>> = {
-  created_at: {},
-  updated_at: {},
-  self: {},
-  schema: {},
-};
-
-const objectRequest = (besides: Readonly<Record<string, DefinitionSchema>>): DefinitionSchema => ({
-  name: 'object',
-  type: 'object',
-  properties: {
-    name,
-    description: { type: 'string' },
-    required: ref('stringArray'),
-    properties: { type: 'object', additionalProperties: propertyRequest('title', 'type') },
-    ...besides,
-  },
-  additionalProperties: false,
-  required: ['name'],
-});
-
-const associationRequest = (
-  besides: Readonly<Record<string, DefinitionSchema>>,
-): DefinitionSchema => ({
-  name: 'resource_type_association',
-  type: 'object',
-  properties: { ...associationTexts, name, ...besides },
-  additionalProperties: false,
-  required: ['name'],
-});
-
-const tagRequest = (besides: Readonly<Record<string, DefinitionSchema>>): DefinitionSchema => ({
-  name: 'tag',
-  type: 'object',
-  properties: { name, ...besides },
-  additionalProperties: false,
-  required: ['name'],
-});
-
-export const requestSchemas = {
-  namespace: {
-    name: 'namespace',
-    type: 'object',
-    properties: {
-      ...namespace.properties,
-      namespace: name,
-      resource_type_associations: { type: 'array', items: associationRequest(written) },
-      properties: { type: 'object', additionalProperties: propertyRequest('title', 'type') },
-      objects: { type: 'array', items: objectRequest(written) },
-      tags: { type: 'array', items: tagRequest(written) },
-    },
-    additionalProperties: false,
-    required: ['namespace'],
-  },
-  object: objectRequest({}),
-  property: propertyRequest('name', 'title', 'type'),
-  tag: tagRequest({}),
-  tags: {
-    name: 'tags',
-    type: 'object',
-    properties: { tags: { type: 'array', items: tagRequest({}) } },
-    additionalProperties: false,
-    required: ['tags'],
-  },
-  association: associationRequest({}),
-} as const satisfies Readonly<Record<string, DefinitionSchema>>;
