@@ -31,6 +31,7 @@ type Settings = Pick<
   | 'image-property-quota'
   | 'image-tag-quota'
   | 'image-member-quota'
+  | 'image-location-quota'
   | 'limit-param-default'
   | 'api-limit-max'
   | 'cors-allowed-origins'
@@ -47,6 +48,7 @@ export const houseRulesFrom = (config: Settings): HouseRules => ({
     properties: config['image-property-quota'],
     tags: config['image-tag-quota'],
     members: config['image-member-quota'],
+    locations: config['image-location-quota'],
   },
   pages: { usual: config['limit-param-default'], most: config['api-limit-max'] },
   origins: config['cors-allowed-origins'],

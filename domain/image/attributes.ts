@@ -41,10 +41,16 @@ export interface ImageLimits {
   readonly properties: number;
   readonly tags: number;
   readonly members: number;
+  readonly locations: number;
 }
 
 /** Glance's defaults (reference, "Quotas and limits"). */
-export const defaultLimits: ImageLimits = { properties: 128, tags: 128, members: 128 };
+export const defaultLimits: ImageLimits = {
+  properties: 128,
+  tags: 128,
+  members: 128,
+  locations: 10,
+};
 
 /** In characters; the API's own bound for it, whoever names it. */
 export const maxOwnerLength = 255;

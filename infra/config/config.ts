@@ -6,13 +6,20 @@ import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 import type { z } from 'zod';
 import { type SettingName, settings } from './settings.ts';
+import { firstWritable, type StoreSettings, storeProblems, storesFrom } from './store-settings.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What every process is told. Paths are absolute. */
-export type Config = {
+export type Config = Omit<Parsed, 'stores' | 'default-store'> & {
+  readonly 'store-dir': string;
+  readonly 'staging-dir': string;
+  readonly stores: readonly StoreSettings[];
+  readonly 'default-store': string;
+};
+type Parsed = {
   readonly [Name in SettingName]: z.output<(typeof settings)[Name]['schema']>;
-} & { readonly 'store-dir': string; readonly 'staging-dir': string };
+};
 
 /** The operator's mistakes, one a line, each naming the setting and where it came from. */
 export class ConfigError extends Error {
@@ -26,6 +33,7 @@ const names = Object.keys(settings) as SettingName[];
 export const environmentName = (name: string): string =>
   `DAGUERRE_${name.toUpperCase().replaceAll('-', '_')}`;
 const isSwitch = (name: SettingName): boolean => !('placeholder' in settings[name]);
+const inFileOnly = (name: SettingName): boolean => 'inFileOnly' in settings[name];
 
 interface Given {
   readonly value: unknown;
@@ -35,7 +43,9 @@ interface Given {
 
 /** Flags of `parseArgs` for all settings, to join with a command's own. */
 export const settingOptions = Object.fromEntries([
-  ...names.map((name) => [name, { type: isSwitch(name) ? 'boolean' : 'string' }] as const),
+  ...names
+    .filter((name) => !inFileOnly(name))
+    .map((name) => [name, { type: isSwitch(name) ? 'boolean' : 'string' }] as const),
   ['config', { type: 'string' }] as const,
 ]) as Record<string, { type: 'boolean' | 'string' }>;
 
@@ -60,12 +70,19 @@ export function configFrom(args: readonly string[], environment: Environment): C
   problems.push(...unknownNames(environment, file));
   if (problems.length > 0) throw new ConfigError(problems);
   const dataDir = resolve(String(values['data-dir']));
+  const storeDir = resolve(String(values['store-dir'] ?? join(dataDir, 'store')));
+  const stores = storesFrom(values.stores as Parsed['stores'], { dataDir, storeDir });
+  const defaultStore = (values as Parsed)['default-store'] ?? firstWritable(stores);
   const config = {
     ...values,
     'data-dir': dataDir,
-    'store-dir': resolve(String(values['store-dir'] ?? join(dataDir, 'store'))),
+    'store-dir': storeDir,
     'staging-dir': resolve(String(values['staging-dir'] ?? join(dataDir, 'staging'))),
+    stores,
+    'default-store': defaultStore,
   } as Config;
+  const unfit = storeProblems(stores, defaultStore);
+  if (unfit.length > 0) throw new ConfigError(unfit);
   guardLoopback(config);
   guardKeystone(config);
   return config;
@@ -76,8 +93,14 @@ export const environmentOf = (config: Config): Record<string, string> =>
   Object.fromEntries(
     names
       .filter((name) => config[name] !== undefined)
-      .map((name) => [environmentName(name), String(config[name])]),
+      .map((name) => [environmentName(name), asText(config[name])]),
   );
+
+/** Lists of objects as JSON, all else as an operator would write it. */
+const asText = (value: unknown): string =>
+  Array.isArray(value) && value.some((item) => typeof item === 'object')
+    ? JSON.stringify(value)
+    : String(value);
 
 /** `--help` of every setting, one a line with its default. */
 export function settingsHelp(): string {
@@ -92,7 +115,7 @@ export function settingsHelp(): string {
           ? String(parsed.data)
           : '';
     return [
-      `  --${name}${placeholder}`,
+      inFileOnly(name) ? `  ${name}:${placeholder}` : `  --${name}${placeholder}`,
       byDefault === '' ? help : `${help} [${byDefault}]`,
     ] as const;
   });
@@ -170,9 +193,14 @@ function firstGiven(
 function problemWith(name: SettingName, given: Given | undefined, error: z.ZodError): string {
   const reasons = [...new Set(error.issues.map((issue) => issue.message))].join('; ');
   if (given === undefined) return `--${name}: ${reasons}`;
+  if (inFileOnly(name)) return `${given.written}: ${error.issues.map(located).join('; ')}`;
   const value = name.endsWith('-password') ? 'what is given' : JSON.stringify(given.value);
   return `${given.written}: ${withoutPassword(value)} will not do: ${reasons}`;
 }
+
+/** The whole of a long list says less than the place in it. */
+const located = ({ path, message }: z.core.$ZodIssue): string =>
+  path.length === 0 ? message : `entry ${Number(path[0]) + 1}: ${message}`;
 
 const withoutPassword = (url: string): string => url.replace(/(:\/\/[^:@/]*:).*@/, '$1***@');
 

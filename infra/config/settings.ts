@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { defaultLimits } from '../../domain/image/attributes.ts';
 import { containerFormats, diskFormats } from '../../domain/image/formats.ts';
+import { nameList, networkList, portList } from './lists.ts';
+import { storeList } from './store-settings.ts';
 
 /** One setting: how it is checked, and how the operator reads of it. */
 export interface Setting {
@@ -10,6 +12,8 @@ export interface Setting {
   readonly help: string;
   /** Shown for the value in `--help`; absent for a switch. */
   readonly placeholder?: string;
+  /** No flag can hold it. */
+  readonly inFileOnly?: true;
 }
 
 const setting = <Schema extends z.ZodType>(schema: Schema, help: string, placeholder?: string) => ({
@@ -200,6 +204,19 @@ export const settings = {
     'where image bytes lie (default: store in the data directory)',
     'DIR',
   ),
+  stores: {
+    ...setting(
+      storeList.optional(),
+      'where image bytes lie, of several places: see "Stores" (default: one store named file)',
+      'LIST',
+    ),
+    inFileOnly: true,
+  },
+  'default-store': setting(
+    text.optional(),
+    'the store of uploads that name none (default: the first that can be written)',
+    'ID',
+  ),
   'staging-dir': setting(
     text.optional(),
     'where uploads wait (default: staging in the data directory; best on the file system of the store)',
@@ -260,7 +277,7 @@ export const settings = {
     'COUNT',
   ),
   'image-location-quota': setting(
-    limit.default(10),
+    limit.default(defaultLimits.locations),
     'most locations of an image; -1 is no limit',
     'COUNT',
   ),
@@ -299,6 +316,53 @@ export const settings = {
     whole(0, 3600).default(0),
     'how long such limits are believed before they are asked for again',
     'SECONDS',
+  ),
+  'show-multiple-locations': setting(
+    trueOrFalse.default(false),
+    'show where the bytes of images lie, and let PATCH change it; not for what end users can reach',
+  ),
+  'show-image-direct-url': setting(
+    trueOrFalse.default(false),
+    'show the URL of the best location of each image as direct_url',
+  ),
+  'do-secure-hash': setting(
+    trueOrFalse.default(true),
+    'read and hash the bytes at locations that POST adds, as is usual; if false, given digests are believed',
+  ),
+  'http-retries': setting(
+    whole(1, 100).default(3),
+    'how often the bytes at such a location are tried before they are given up',
+    'COUNT',
+  ),
+  'import-allowed-hosts': setting(
+    nameList.default([]),
+    'the only hosts that imports may fetch from; those named may have any address (default: all)',
+    'HOSTS',
+  ),
+  'import-disallowed-hosts': setting(
+    nameList.default([]),
+    'hosts that imports may not fetch from',
+    'HOSTS',
+  ),
+  'import-allowed-ports': setting(
+    portList.default([80, 443]),
+    'the only ports that imports may fetch from',
+    'PORTS',
+  ),
+  'import-disallowed-ports': setting(
+    portList.default([]),
+    'ports that imports may not fetch from',
+    'PORTS',
+  ),
+  'import-allowed-cidrs': setting(
+    networkList.default([]),
+    'networks that imports may reach though they are private, loopback or otherwise special',
+    'NETWORKS',
+  ),
+  'import-disallowed-cidrs': setting(
+    networkList.default([]),
+    'networks that imports may not reach',
+    'NETWORKS',
   ),
   'worker-slots': setting(
     count.default(4),

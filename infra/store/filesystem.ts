@@ -27,7 +27,7 @@ import {
 } from '../files/files.ts';
 import { type Room, reservedRoom } from '../files/room.ts';
 
-const copyBytes = 1024 * 1024;
+export const copyBytes = 1024 * 1024;
 
 /**
  * A store of files, one per attempt:

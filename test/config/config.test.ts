@@ -216,7 +216,12 @@ test('a child process is told the same', () => {
 test('the help names every setting, with its default', () => {
   const lines = settingsHelp().split('\n');
   for (const name of [...Object.keys(settings), 'config'])
-    assert.equal(lines.filter((line) => line.trim().startsWith(`--${name} `)).length, 1, name);
+    assert.equal(
+      lines.filter((line) => [`--${name}`, `${name}:`].includes(line.trim().split(' ')[0] ?? ''))
+        .length,
+      1,
+      name,
+    );
   assert.ok(lines.some((line) => /--port PORT .*\[9292\]/.test(line)));
   assert.ok(lines.some((line) => /--data-dir DIR .*XDG_DATA_HOME/.test(line)));
 });

@@ -16,7 +16,7 @@ async function staged(staging: Staging, bytes: Uint8Array): Promise<StagedReader
   return staging.open(key);
 }
 
-async function stored(store: Store, key: string): Promise<Buffer> {
+async function stored(store: Pick<Store, 'open'>, key: string): Promise<Buffer> {
   const object = await store.open(key);
   try {
     const bytes = Buffer.alloc(object.size);
@@ -27,38 +27,90 @@ async function stored(store: Store, key: string): Promise<Buffer> {
   }
 }
 
+/** What can be read of a store, and how the test puts something into it: `put` gives the key. */
+export interface Readable {
+  readonly reader: Pick<Store, 'open'>;
+  put(bytes: Uint8Array): Promise<string>;
+  /** A key of this store's that nothing lies under. */
+  missing(): string;
+}
+
+/** Every store that can be read passes these, whoever writes it. */
+export function readContract(name: string, open: () => Promise<Readable>) {
+  describe(`${name} as a Store to read from`, () => {
+    for (const size of [0, 1, 1024 * 1024, 3 * 1024 * 1024 + 7])
+      test(`gives back ${size} bytes`, async () => {
+        const { reader, put } = await open();
+        const bytes = randomBytes(size);
+        assert.ok((await stored(reader, await put(bytes))).equals(bytes));
+      });
+
+    test('reads at any offset, short only at the end', async () => {
+      const { reader, put } = await open();
+      const object = await reader.open(await put(Buffer.from('0123456789')));
+      assert.equal(object.size, 10);
+      const into = Buffer.alloc(4);
+      assert.equal(await object.read(into, 3), 4);
+      assert.equal(into.toString(), '3456');
+      assert.equal(await object.read(into, 8), 2);
+      assert.equal(into.subarray(0, 2).toString(), '89');
+      assert.equal(await object.read(into, 10), 0);
+      assert.equal(await object.read(into, 0), 4);
+      assert.equal(into.toString(), '0123');
+      await object.close();
+    });
+
+    test('reads in pieces of any length', async () => {
+      const { reader, put } = await open();
+      const bytes = randomBytes(300_000);
+      const object = await reader.open(await put(bytes));
+      const pieces: Buffer[] = [];
+      for (let offset = 0; offset < bytes.length; ) {
+        const into = Buffer.alloc(1 + (offset % 70_001));
+        const count = await object.read(into, offset);
+        pieces.push(into.subarray(0, count));
+        offset += count;
+      }
+      await object.close();
+      assert.ok(Buffer.concat(pieces).equals(bytes));
+    });
+
+    test('gives the same bytes to several readers at once', async () => {
+      const { reader, put } = await open();
+      const bytes = randomBytes(500_000);
+      const key = await put(bytes);
+      for (const got of await Promise.all([1, 2, 3].map(() => stored(reader, key))))
+        assert.ok(got.equals(bytes));
+    });
+
+    test('names what is missing', async () => {
+      const { reader, missing } = await open();
+      await assert.rejects(reader.open(missing()), ObjectMissing);
+    });
+  });
+}
+
 /** Every Store adapter passes these. `open` gives an empty one, and a staging whose objects it can promote. */
 export function storeContract(
   name: string,
   open: () => Promise<{ store: Store; staging: Staging }>,
 ) {
-  describe(`${name} as a Store`, () => {
-    for (const size of [0, 1, 1024 * 1024, 3 * 1024 * 1024 + 7])
-      test(`gives back ${size} promoted bytes`, async () => {
-        const { store, staging } = await open();
-        const bytes = randomBytes(size);
+  readContract(name, async () => {
+    const { store, staging } = await open();
+    return {
+      reader: store,
+      missing: newKey,
+      async put(bytes) {
         const key = newKey();
         const reader = await staged(staging, bytes);
-        await store.promote(reader, key, size, never);
+        await store.promote(reader, key, bytes.length, never);
         await reader.close();
-        assert.ok((await stored(store, key)).equals(bytes));
-      });
+        return key;
+      },
+    };
+  });
 
-    test('reads at any offset, short only at the end', async () => {
-      const { store, staging } = await open();
-      const key = newKey();
-      const reader = await staged(staging, Buffer.from('0123456789'));
-      await store.promote(reader, key, 10, never);
-      await reader.close();
-      const object = await store.open(key);
-      const into = Buffer.alloc(4);
-      assert.equal(await object.read(into, 3), 4);
-      assert.equal(into.toString(), '3456');
-      assert.equal(await object.read(into, 8), 2);
-      assert.equal(await object.read(into, 10), 0);
-      await object.close();
-    });
-
+  describe(`${name} as a Store`, () => {
     test('leaves the staged object where it is', async () => {
       const { store, staging } = await open();
       const reader = await staged(staging, Buffer.from('kept'));
@@ -124,11 +176,6 @@ export function storeContract(
       await assert.rejects(store.open(key), ObjectMissing);
       assert.deepEqual(await collected(store.list()), []);
       await reader.close();
-    });
-
-    test('names what is missing', async () => {
-      const { store } = await open();
-      await assert.rejects(store.open(newKey()), ObjectMissing);
     });
 
     test('lists every key, removes one and leaves its neighbours', async () => {

@@ -289,7 +289,7 @@ describe('the limits', () => {
 
   test('below zero do not limit', () => {
     const tags = Array.from({ length: 300 }, (_, index) => `tag-${index}`);
-    specOf(imageDecider({ properties: -1, tags: -1, members: -1 }, defaultAccess))()
+    specOf(imageDecider({ properties: -1, tags: -1, members: -1, locations: -1 }, defaultAccess))()
       .when(creation({ tags }))
       .records(createdAs({ tags }));
   });
