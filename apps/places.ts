@@ -7,25 +7,27 @@ import type { Logger } from '../infra/telemetry/logger.ts';
 
 /** Makes the data directory, for its owner alone; a refusal names the setting. */
 export const makeDataDir = (config: Config): Promise<void> =>
-  named(config, 'data-dir', (directory) => makeDirectories(directory, 0o700));
+  made('--data-dir', config['data-dir'], (directory) => makeDirectories(directory, 0o700));
 
 /** The same for those of bytes, which may lie elsewhere. */
 export async function makeByteDirs(config: Config): Promise<void> {
-  for (const name of ['staging-dir', 'store-dir'] as const)
-    await named(config, name, (directory) => makeDirectory(directory));
+  await made('--staging-dir', config['staging-dir'], makeDirectory);
+  for (const store of config.stores)
+    if (store.type === 'file') {
+      const isUsual = store.dir === config['store-dir'];
+      await made(isUsual ? '--store-dir' : `stores: dir of ${store.id}:`, store.dir, makeDirectory);
+    }
 }
 
-async function named(
-  config: Config,
-  name: 'data-dir' | 'staging-dir' | 'store-dir',
+async function made(
+  setting: string,
+  directory: string,
   make: (directory: string) => Promise<unknown>,
 ): Promise<void> {
   try {
-    await make(config[name]);
+    await make(directory);
   } catch (error) {
-    throw new Error(`--${name} ${config[name]}: cannot be made: ${reason(error)}`, {
-      cause: error,
-    });
+    throw new Error(`${setting} ${directory}: cannot be made: ${reason(error)}`, { cause: error });
   }
 }
 

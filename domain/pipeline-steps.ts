@@ -24,4 +24,13 @@ export const pipelineSteps = [
 
 export type PipelineStep = (typeof pipelineSteps)[number];
 
-export type PassStep = (step: PipelineStep) => void;
+/** The instants of the work on a location. */
+export const locationSteps = [
+  'worker.location-seen',
+  'worker.location-active',
+  'worker.location-digested',
+] as const;
+
+export type LocationStep = (typeof locationSteps)[number];
+
+export type PassStep = (step: PipelineStep | LocationStep) => void;

@@ -9,7 +9,7 @@ export interface StoredObject {
   close(): Promise<void>;
 }
 
-/** Where the bytes of images lie. A key is `{imageId}/{uploadId}/{epoch}` and is written once. */
+/** Where the bytes of images lie; several stores may hold the same key. A key is `{imageId}/{uploadId}/{epoch}` and is written once. */
 export interface Store {
   /**
    * Puts the first `size` bytes of a staged object under `key`, durable before it resolves; staging keeps its own.
@@ -27,6 +27,9 @@ export interface Store {
 /** The key of one attempt's bytes. */
 export const storeKey = (imageId: string, uploadId: string, epoch: number): string =>
   `${imageId}/${uploadId}/${epoch}`;
+
+/** The bytes of one attempt in one of the stores. */
+export const copyName = (store: string, key: string): string => `${store}/${key}`;
 
 export class ObjectExists extends Error {
   constructor(key: string) {

@@ -1,58 +1,46 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ImageCommand } from '../../domain/image/commands.ts';
-import type { IngestFailure } from '../../domain/image/events.ts';
+import { hashAlgorithm } from '../../domain/image/validation.ts';
 import type { Declared } from '../../domain/inspection/inspect.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
 import { StagedMissing, type Staging } from '../../domain/staging.ts';
-import { type Store, StoreFull, StoreUnavailable, storeKey } from '../../domain/store.ts';
 import { DigestFailed, type DigestThreads } from '../../infra/digests/digest-threads.ts';
 import { errorCode } from '../../infra/files/files.ts';
+import type { Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
-import type { Origin } from './context.ts';
+import {
+  type Claim,
+  type Conclusion,
+  type Conclusions,
+  Failed,
+  type StagedTask,
+  type Task,
+} from './claim.ts';
 import type { HeadStarts } from './head-start.ts';
+import { type LocationRules, locationWork } from './locate.ts';
 import { orAborted } from './or-aborted.ts';
-import { hashAlgorithm, type Preparation, type Prepared, prepare } from './preparation.ts';
-
-/** This process's right to one staged upload, until somebody supersedes it. */
-export interface Claim {
-  readonly imageId: string;
-  readonly uploadId: string;
-  readonly epoch: number;
-  /** Bytes. */
-  readonly size: number;
-  readonly declared: Declared;
-  /** Where the bytes are to go. */
-  readonly store: string;
-  readonly origin: Origin;
-}
-
-/** What the log should hear of a claim's work. */
-export type Conclusion = ImageCommand & { readonly type: 'CompleteIngest' | 'FailIngest' };
+import { type Preparation, type Prepared, prepare } from './preparation.ts';
+import { promote } from './promote.ts';
 
 export interface ConcludePorts {
   readonly staging: Staging;
-  readonly store: Store;
+  readonly stores: Stores;
   readonly threads: DigestThreads;
   readonly headStarts: Pick<HeadStarts, 'take'>;
+  readonly locations: LocationRules;
   readonly passStep: PassStep;
-}
-
-class Failed extends Error {
-  readonly reason: IngestFailure;
-
-  constructor(reason: IngestFailure, message: string) {
-    super(message);
-    this.name = 'Failed';
-    this.reason = reason;
-  }
 }
 
 const attempts = 3;
 const pauseMs = 100;
 
+type Staged = Claim & StagedTask;
+
 /** Does the work on a claim, all but saying so. Rejects with the signal's reason, or with what nobody foresaw. */
-export function concluder({ staging, store, threads, headStarts, passStep }: ConcludePorts) {
-  const begin = async (claim: Claim): Promise<Preparation> => {
+export function concluder(ports: ConcludePorts) {
+  const { staging, stores, threads, headStarts, locations, passStep } = ports;
+  const atLocation = locationWork({ stores, rules: locations, passStep });
+
+  const begin = async (claim: Staged): Promise<Preparation> => {
     const reader = await staging.open(claim);
     const available = await reader.watermark();
     if (available >= claim.size) return prepare(reader, claim.declared, threads);
@@ -63,7 +51,7 @@ export function concluder({ staging, store, threads, headStarts, passStep }: Con
     );
   };
 
-  const headStart = async (claim: Claim): Promise<Preparation | undefined> => {
+  const headStart = async (claim: Staged): Promise<Preparation | undefined> => {
     const preparation = headStarts.take(claim.uploadId);
     if (preparation === undefined || sameFormats(preparation.declared, claim.declared))
       return preparation;
@@ -71,7 +59,11 @@ export function concluder({ staging, store, threads, headStarts, passStep }: Con
     return undefined;
   };
 
-  const prepared = async (claim: Claim, logger: Logger, signal: AbortSignal): Promise<Prepared> => {
+  const prepared = async (
+    claim: Staged,
+    logger: Logger,
+    signal: AbortSignal,
+  ): Promise<Prepared> => {
     for (let attempt = 1; ; attempt++) {
       let preparation: Preparation | undefined;
       try {
@@ -92,31 +84,8 @@ export function concluder({ staging, store, threads, headStarts, passStep }: Con
     }
   };
 
-  const promote = async (claim: Claim, logger: Logger, signal: AbortSignal): Promise<string> => {
-    const key = storeKey(claim.imageId, claim.uploadId, claim.epoch);
-    for (let attempt = 1; ; attempt++) {
-      const reader = await staging.open(claim);
-      try {
-        await store.promote(reader, key, claim.size, signal);
-        return key;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof StoreFull) throw new Failed('store-full', error.message);
-        if (!(error instanceof StoreUnavailable)) throw error;
-        if (attempt === attempts) {
-          logger.error({ err: error }, 'bytes could not be stored');
-          throw new Failed('store-unavailable', 'the image could not be stored: upload it again');
-        }
-        logger.warn({ err: error, attempt }, 'bytes could not be stored; trying again');
-        await delay(pauseMs * attempt, undefined, { signal });
-      } finally {
-        await reader.close();
-      }
-    }
-  };
-
   const completed = async (
-    claim: Claim,
+    claim: Staged,
     logger: Logger,
     signal: AbortSignal,
   ): Promise<Conclusion> => {
@@ -124,26 +93,32 @@ export function concluder({ staging, store, threads, headStarts, passStep }: Con
     if ('refused' in found) throw new Failed('format-refused', found.refused);
     if (found.warning !== undefined) logger.warn({ detail: found.warning }, 'an odd image');
     passStep('worker.digests-done');
-    const key = await promote(claim, logger, signal);
+    const stored = await promote({ staging, stores }, claim, claim, logger, signal);
     passStep('worker.data-promoted');
     const { digests, detected, virtualSize } = found;
-    const stored = [{ store: claim.store, key }];
     const result = { stored, digests, algorithm: hashAlgorithm, detected, virtualSize };
     return { type: 'CompleteIngest', uploadId: claim.uploadId, epoch: claim.epoch, result };
   };
 
-  return async (claim: Claim, logger: Logger, signal: AbortSignal): Promise<Conclusion> => {
+  return async function* conclude(
+    claim: Claim,
+    task: Task,
+    logger: Logger,
+    signal: AbortSignal,
+  ): Conclusions {
+    const { uploadId, epoch } = claim;
     try {
-      return await completed(claim, logger, signal);
+      if (task.kind === 'location') yield* atLocation(claim, task, logger, signal);
+      else yield await completed({ ...claim, ...task }, logger, signal);
     } catch (error) {
-      const { uploadId, epoch } = claim;
       if (error instanceof StagedMissing) {
         const message = 'the staged bytes are gone: upload the image again';
-        return { type: 'FailIngest', uploadId, epoch, reason: 'staged-bytes-lost', message };
+        yield { type: 'FailIngest', uploadId, epoch, reason: 'staged-bytes-lost', message };
+        return;
       }
       if (!(error instanceof Failed)) throw error;
       const { reason, message } = error;
-      return { type: 'FailIngest', uploadId, epoch, reason, message };
+      yield { type: 'FailIngest', uploadId, epoch, reason, message };
     }
   };
 }

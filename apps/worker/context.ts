@@ -11,10 +11,11 @@ export const streamOf = (imageId: string): string => `image-${imageId}`;
 export const imageOf = (streamId: string): string | undefined =>
   streamId.startsWith('image-') ? streamId.slice('image-'.length) : undefined;
 
-/** Of the request that began the upload; of the one that touched the image last, where there is no such upload. */
+/** Of the request that began the upload, or that asked for its import; of the one that touched the image last, where there is no such upload. */
 export function originOf(events: readonly RecordedEvent[], uploadId: string | null): Origin {
-  const began = events.find(
-    ({ type, data }) => type === 'UploadStarted' && data.uploadId === uploadId,
+  const began = events.findLast(
+    ({ type, data }) =>
+      (type === 'UploadStarted' || type === 'ImportRequested') && data.uploadId === uploadId,
   );
   const { requestId, correlationId, globalRequestId } = (began ?? events.at(-1))?.metadata ?? {
     requestId: 'req-unknown',

@@ -66,6 +66,9 @@ function react(ports: FollowerPorts, recorded: RecordedEvent): void {
     case 'UploadStaged':
       staged(ports, imageId, event.data);
       return;
+    case 'ImportRequested':
+      if (isDispatcher()) issue(ports, { imageId, uploadId: event.data.uploadId, supersedes: 0 });
+      return;
     case 'IngestReleased': {
       const { uploadId, epoch } = event.data;
       if (isDispatcher()) issue(ports, { imageId, uploadId, supersedes: epoch });
@@ -78,9 +81,17 @@ function react(ports: FollowerPorts, recorded: RecordedEvent): void {
       }
       if (event.data.supersedes > 0) sweep();
       return;
+    case 'ImageActivated':
+      // Whoever has the claim may have more to do for an image that is active.
+      headStarts.drop(event.data.uploadId);
+      sweep();
+      return;
+    case 'LocationRemoved':
+      sweep();
+      return;
     case 'UploadAborted':
     case 'IngestFailed':
-    case 'ImageActivated':
+    case 'ImportCompleted':
       headStarts.drop(event.data.uploadId);
       ingest.abandon(event.data.uploadId);
       sweep();

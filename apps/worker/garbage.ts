@@ -1,7 +1,7 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { evolve } from '../../domain/image/evolve.ts';
-import { absent, type Image, ownKeys, uploadOf } from '../../domain/image/state.ts';
+import { absent, type Image, ownCopies, uploadOf } from '../../domain/image/state.ts';
 import { storeKey } from '../../domain/store.ts';
 
 /** What is to become of some bytes. Only `garbage` may be removed. */
@@ -17,8 +17,8 @@ export type Judgement =
 export interface Judge {
   /** Of an upload's staged bytes. */
   staged(uploadId: string): Judgement;
-  /** Of a store's bytes under a key. */
-  stored(key: string): Judgement;
+  /** Of one store's bytes under a key. */
+  stored(store: string, key: string): Judgement;
   /** Uploads and keys that this image's attempts may have left bytes under. */
   readonly uploads: readonly string[];
   readonly keys: readonly string[];
@@ -36,7 +36,7 @@ export function judgeOf(imageId: string, recorded: readonly RecordedEvent[]): Ju
     type === 'UploadStarted' ? [data.uploadId] : [],
   );
   const claims = events.flatMap((event) => (event.type === 'IngestClaimed' ? [event.data] : []));
-  const named = ownKeys(state);
+  const named = ownCopies(state);
   const open = uploadOf(state);
 
   return {
@@ -47,8 +47,8 @@ export function judgeOf(imageId: string, recorded: readonly RecordedEvent[]): Ju
       if (!uploads.includes(uploadId)) return state.status === 'deleted' ? 'garbage' : 'unknown';
       return uploadId === open?.uploadId ? 'needed' : 'garbage';
     },
-    stored(key) {
-      if (named.includes(key)) return 'needed';
+    stored(store, key) {
+      if (named.some((copy) => copy.store === store && copy.key === key)) return 'needed';
       const claim = claims.find(
         ({ uploadId, epoch }) => storeKey(imageId, uploadId, epoch) === key,
       );

@@ -1,22 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
-import { type Image, isThere, uploadOf } from '../../domain/image/state.ts';
+import { type Image, uploadOf } from '../../domain/image/state.ts';
 import { Refused } from '../../domain/refused.ts';
 import type { IngestJob } from '../../infra/jobs/job-queue.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { HandleImage } from '../handle-image.ts';
-import { type Claim, type ConcludePorts, concluder } from './conclude.ts';
+import { type Claim, type Conclusion, type Task, taskOf } from './claim.ts';
+import { type ConcludePorts, concluder } from './conclude.ts';
 import { originOf, streamOf, systemCommand } from './context.ts';
 import { judgeOf } from './garbage.ts';
 import type { HeadStarts } from './head-start.ts';
 import type { IngestOutcome, WorkerMetrics } from './metrics.ts';
 
 /**
- * The work on staged uploads, each from its claim to the event that ends it:
+ * The work on attempts to fill images, each from its claim to the event that ends it:
  *
  *     claim → digests and verdict → promotion under the claim's own key → CompleteIngest in one append
  *               └─ refused format, lost bytes, full store ─────────────→ FailIngest
+ *     claim of a location → see `locationWork`
  *
  * A crash anywhere leaves the claim to be superseded, and at most bytes under a key that is then swept. Who is refused
  * an append stops quietly and removes nothing.
@@ -74,7 +76,7 @@ export function ingest(ports: IngestPorts): Ingest {
 
   /** Tries until it works or a rule says no: while the log cannot be reached, the claim is still ours. */
   const append = async (
-    { imageId, uploadId, epoch, origin }: Omit<Claim, 'size' | 'declared' | 'store'>,
+    { imageId, uploadId, epoch, origin }: Claim,
     command: ImageCommand,
     signal: AbortSignal,
   ): Promise<Image> => {
@@ -92,7 +94,7 @@ export function ingest(ports: IngestPorts): Ingest {
 
   /** The state after the claim; undefined when it is somebody else's work, or nobody's any more. */
   const stateIfClaimed = async (
-    claim: Omit<Claim, 'size' | 'declared' | 'store'>,
+    claim: Claim,
     supersedes: number,
     logger: Logger,
   ): Promise<Image | undefined> => {
@@ -112,21 +114,22 @@ export function ingest(ports: IngestPorts): Ingest {
     }
   };
 
-  const claimed = async (job: IngestJob, logger: Logger): Promise<Claim | undefined> => {
+  const claimed = async (
+    job: IngestJob,
+    logger: Logger,
+  ): Promise<{ readonly claim: Claim; readonly task: Task } | undefined> => {
     const { imageId, uploadId, supersedes } = job;
     const { events } = await log.readStream(streamOf(imageId));
-    const bare = { imageId, uploadId, epoch: supersedes + 1, origin: originOf(events, uploadId) };
-    const state = await stateIfClaimed(bare, supersedes, logger);
+    const claim = { imageId, uploadId, epoch: supersedes + 1, origin: originOf(events, uploadId) };
+    const state = await stateIfClaimed(claim, supersedes, logger);
     if (state === undefined) return undefined;
-    const upload = uploadOf(state);
-    if (upload?.uploadId !== uploadId || upload.stagedSize === null || !isThere(state)) {
-      logger.error({ ...bare.origin }, 'an upload was given up: too many workers died of it');
+    const task = taskOf(state, uploadId);
+    if (task === undefined) {
+      logger.error({ ...claim.origin }, 'an upload was given up: too many workers died of it');
       metrics.ingestEnded('failed', 0);
       return undefined;
     }
-    const { diskFormat, containerFormat } = state;
-    const declared = { diskFormat: diskFormat ?? '', containerFormat: containerFormat ?? '' };
-    return { ...bare, declared, size: upload.stagedSize, store: upload.stores[0] ?? '' };
+    return { claim, task };
   };
 
   const release = async (claim: Claim, logger: Logger): Promise<void> => {
@@ -139,14 +142,18 @@ export function ingest(ports: IngestPorts): Ingest {
 
   const work = async (
     claim: Claim,
+    task: Task,
     logger: Logger,
     { signal }: AbortController,
   ): Promise<IngestOutcome> => {
     try {
-      const conclusion = await conclude(claim, logger, signal);
-      await append(claim, conclusion, signal);
-      if (conclusion.type === 'FailIngest') {
-        const { reason, message } = conclusion;
+      let last: Conclusion | undefined;
+      for await (const conclusion of conclude(claim, task, logger, signal)) {
+        await append(claim, conclusion, signal);
+        last = conclusion;
+      }
+      if (last?.type === 'FailIngest') {
+        const { reason, message } = last;
         logger.warn({ reason, detail: message }, 'an upload did not become an image');
         return 'failed';
       }
@@ -173,16 +180,19 @@ export function ingest(ports: IngestPorts): Ingest {
     stop: AbortController,
   ): Promise<void> => {
     passStep('worker.job-taken');
-    const claim = await claimed(job, logger);
-    if (claim === undefined) return;
+    const taken = await claimed(job, logger);
+    if (taken === undefined) return;
+    const { claim, task } = taken;
     if (claim.epoch > 1) metrics.tookOver('ingest');
     passStep('worker.ingest-claimed');
     const began = performance.now();
     const claimLogger = logger.child({ ...claim.origin, epoch: claim.epoch });
-    const outcome = await work(claim, claimLogger, stop);
+    const outcome = await work(claim, task, claimLogger, stop);
     const seconds = (performance.now() - began) / 1000;
     metrics.ingestEnded(outcome, seconds);
-    claimLogger.info({ outcome, seconds, size: claim.size }, 'ingest ended');
+    const size = task.kind === 'staged' ? task.size : task.seenSize;
+    claimLogger.info({ outcome, seconds, size }, 'ingest ended');
+    if (task.kind !== 'staged') return;
     if (outcome !== 'activated' && outcome !== 'failed') return;
     await staging.remove(claim);
     passStep('worker.staging-removed');

@@ -8,7 +8,7 @@ import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
-import { filesystemStore } from '../../infra/store/filesystem.ts';
+import { storesOf } from '../../infra/store/stores.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { runPart } from '../part.ts';
@@ -69,7 +69,13 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
       images: imageQueries(pool),
       queue,
       staging: filesystemStaging(config['staging-dir']),
-      store: filesystemStore(config['store-dir']),
+      stores: storesOf(config),
+      locations: {
+        secureHash: config['do-secure-hash'],
+        tries: config['http-retries'],
+        pauseMs: 1_000,
+        sizeCap: config['image-size-cap'],
+      },
       threads,
       watch,
       dispatcherLease,

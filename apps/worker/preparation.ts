@@ -1,11 +1,10 @@
 import type { Digests } from '../../domain/image/events.ts';
+import { hashAlgorithm } from '../../domain/image/validation.ts';
 import type { Declared } from '../../domain/inspection/inspect.ts';
 import type { StagedReader } from '../../domain/staging.ts';
 import type { DigestThreads } from '../../infra/digests/digest-threads.ts';
 import { inspectStaged } from './inspection.ts';
 
-/** The digest that is shown as `os_hash_algo`. */
-export const hashAlgorithm = 'sha512';
 const algorithms = ['md5', hashAlgorithm];
 
 /** What has to be known of an upload's bytes before they may be an image, or why they may not. */

@@ -3,7 +3,8 @@ import type { EventLog } from '../../domain/event-log.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
 import type { Staging } from '../../domain/staging.ts';
-import type { Store } from '../../domain/store.ts';
+import { copyName, type Store } from '../../domain/store.ts';
+import type { Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Images } from '../../projections/images/images.ts';
 import type { HandleImage } from '../handle-image.ts';
@@ -20,7 +21,7 @@ export interface Sweeper {
   soon(imageId: string): void;
   /** Sweeps what the image's own stream tells of. */
   sweepImage(imageId: string): Promise<void>;
-  /** Sweeps everything that lies in staging and store. What cannot be swept is left to the next scan. */
+  /** Sweeps everything that lies in staging and stores. What cannot be swept is left to the next scan. */
   scan(): Promise<void>;
   /** Resolves when nothing is being removed any more. */
   close(): Promise<void>;
@@ -31,10 +32,15 @@ export interface SweeperPorts {
   readonly handle: HandleImage;
   readonly images: Pick<Images, 'namedKeys'>;
   readonly staging: Pick<Staging, 'list' | 'remove'>;
-  readonly store: Pick<Store, 'list' | 'remove'>;
+  readonly stores: Stores;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
   readonly passStep: PassStep;
+}
+
+interface Writable {
+  readonly id: string;
+  readonly writer: Pick<Store, 'list' | 'remove'>;
 }
 
 const keysAtOnce = 500;
@@ -42,7 +48,10 @@ const firstRetryMs = 1_000;
 const longestRetryMs = 60_000;
 
 export function sweeper(ports: SweeperPorts): Sweeper {
-  const { log, handle, images, staging, store, metrics, logger, passStep } = ports;
+  const { log, handle, images, staging, metrics, logger, passStep } = ports;
+  const stores = ports.stores.all.flatMap(({ id, writer }): readonly Writable[] =>
+    writer === null ? [] : [{ id, writer }],
+  );
   const closing = new AbortController();
   const wanted = new Set<string>();
   /** Images that could not be swept, and how often. */
@@ -66,10 +75,10 @@ export function sweeper(ports: SweeperPorts): Sweeper {
     if (judgement === 'garbage') await staging.remove({ imageId, uploadId });
   };
 
-  const removeStored = async (key: string, by: Judge): Promise<void> => {
-    const judgement = by.stored(key);
-    if (judgement === 'unknown') report('stored', key);
-    if (judgement === 'garbage') await store.remove(key);
+  const removeStored = async ({ id, writer }: Writable, key: string, by: Judge): Promise<void> => {
+    const judgement = by.stored(id, key);
+    if (judgement === 'unknown') report('stored', copyName(id, key));
+    if (judgement === 'garbage') await writer.remove(key);
   };
 
   const recordRemoved = async (imageId: string): Promise<void> => {
@@ -83,7 +92,7 @@ export function sweeper(ports: SweeperPorts): Sweeper {
   const sweepImage = async (imageId: string): Promise<void> => {
     const by = await judge(imageId);
     for (const uploadId of by.uploads) await removeStaged(imageId, uploadId, by);
-    for (const key of by.keys) await removeStored(key, by);
+    for (const store of stores) for (const key of by.keys) await removeStored(store, key, by);
     if (by.state.status === 'deleted' && !by.state.dataRemoved) await recordRemoved(imageId);
   };
 
@@ -115,10 +124,10 @@ export function sweeper(ports: SweeperPorts): Sweeper {
       });
   };
 
-  const sweepKeys = async (keys: readonly string[]): Promise<void> => {
-    const named = await images.namedKeys(keys);
+  const sweepKeys = async (store: Writable, keys: readonly string[]): Promise<void> => {
+    const named = await images.namedKeys(keys.map((key) => copyName(store.id, key)));
     const suspects = new Map<string, string[]>();
-    for (const key of keys.filter((one) => !named.has(one))) {
+    for (const key of keys.filter((one) => !named.has(copyName(store.id, one)))) {
       const [imageId = ''] = key.split('/');
       suspects.set(imageId, [...(suspects.get(imageId) ?? []), key]);
     }
@@ -127,22 +136,22 @@ export function sweeper(ports: SweeperPorts): Sweeper {
         const by = await judge(imageId);
         for (const key of ofImage)
           await attempt({ key }, async () => {
-            await removeStored(key, by);
-            if (by.stored(key) === 'garbage') metrics.bytesSwept('store');
+            await removeStored(store, key, by);
+            if (by.stored(store.id, key) === 'garbage') metrics.bytesSwept('store');
           });
       });
   };
 
-  const scanStore = async (): Promise<void> => {
+  const scanStore = async (store: Writable): Promise<void> => {
     let keys: string[] = [];
-    for await (const key of store.list()) {
+    for await (const key of store.writer.list()) {
       if (closing.signal.aborted) return;
       keys.push(key);
       if (keys.length < keysAtOnce) continue;
-      await sweepKeys(keys);
+      await sweepKeys(store, keys);
       keys = [];
     }
-    if (keys.length > 0) await sweepKeys(keys);
+    if (keys.length > 0) await sweepKeys(store, keys);
   };
 
   const sweepWanted = async (): Promise<void> => {
@@ -183,7 +192,7 @@ export function sweeper(ports: SweeperPorts): Sweeper {
     sweepImage,
     async scan() {
       await attempt({ what: 'staging' }, scanStaging);
-      await attempt({ what: 'store' }, scanStore);
+      for (const store of stores) await attempt({ store: store.id }, () => scanStore(store));
     },
     async close() {
       closing.abort();

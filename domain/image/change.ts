@@ -10,6 +10,7 @@ import {
 } from './attributes.ts';
 import type { CallerCommand, PatchOperation } from './commands.ts';
 import type { Change, ImageEvent, PropertyChange } from './events.ts';
+import { isOfLocations, type LocationOperation, movedPlaces, placesOf } from './locations.ts';
 import type { Existing, Image } from './state.ts';
 
 /** What decisions rest on beside the image itself. */
@@ -48,13 +49,21 @@ export function decideUpdate(
   state: Existing,
   { limits, access }: Grounds,
 ): readonly ImageEvent[] {
-  const draft = operations.reduce((before, operation) => {
-    guardOperation(operation, before, state, caller, access);
-    return applied(operation, before);
-  }, attributesOf(state));
+  let draft = attributesOf(state);
+  let places = placesOf(state);
+  for (const operation of operations)
+    if (isOfLocations(operation))
+      places = movedPlaces(operation, places, draft, state, caller, { access, limits });
+    else {
+      guardOperation(operation, draft, state, caller, access);
+      draft = applied(operation, draft);
+    }
   guardLimits(draft, limits, state);
-  return differences(state, draft);
+  return [...differences(state, draft), ...places.facts];
 }
+
+/** An operation on what the client itself says of the image. */
+type AttributeOperation = Exclude<PatchOperation, LocationOperation>;
 
 const attributesOf = (state: Existing): Attributes => ({
   name: state.name,
@@ -71,7 +80,7 @@ const attributesOf = (state: Existing): Attributes => ({
 });
 
 function guardOperation(
-  operation: PatchOperation,
+  operation: AttributeOperation,
   draft: Attributes,
   state: Existing,
   caller: Caller,
@@ -89,7 +98,7 @@ function guardOperation(
  * it unseen (the original lets it where the caller may create).
  */
 function guardProperty(
-  operation: Exclude<PatchOperation, { kind: 'set' }>,
+  operation: Exclude<AttributeOperation, { kind: 'set' }>,
   draft: Attributes,
   caller: Caller,
   access: Access,
@@ -110,7 +119,7 @@ function guardProperty(
 }
 
 function guardField(
-  { field, value }: PatchOperation & { kind: 'set' },
+  { field, value }: AttributeOperation & { kind: 'set' },
   draft: Attributes,
   state: Existing,
   caller: Caller,
@@ -144,7 +153,7 @@ function guardVisibility(
   if (visibility === 'community') access.authorize('communitize_image', target, caller);
 }
 
-function applied(operation: PatchOperation, draft: Attributes): Attributes {
+function applied(operation: AttributeOperation, draft: Attributes): Attributes {
   if (operation.kind === 'set') {
     if (operation.field === 'tags')
       return { ...draft, tags: [...new Set(operation.value as readonly string[])] };

@@ -1,6 +1,7 @@
+import type { JsonObject } from '../json.ts';
 import type { Caller } from './access.ts';
 import type { AttributeField, Attributes, MemberStatus } from './attributes.ts';
-import type { AbortReason, Digests, ImportMethod, IngestFailure } from './events.ts';
+import type { AbortReason, Digests, ImportMethod, IngestFailure, Validation } from './events.ts';
 
 /** One step of a client's change, already checked for type, length and range. */
 export type PatchOperation =
@@ -17,7 +18,32 @@ export type PatchOperation =
       readonly overwrite: boolean;
     }
   | { readonly kind: 'replace-property'; readonly property: string; readonly value: string }
-  | { readonly kind: 'remove-property'; readonly property: string };
+  | { readonly kind: 'remove-property'; readonly property: string }
+  /** `at` counts from 0; null is behind the last. */
+  | { readonly kind: 'add-location'; readonly at: number | null; readonly location: NewLocation }
+  | {
+      readonly kind: 'replace-locations';
+      readonly locations: readonly (NewLocation | KnownLocation)[];
+    }
+  | { readonly kind: 'remove-location'; readonly at: number | null };
+
+/** Somebody else's bytes, which were looked at: there are `size` of them. */
+export interface NewLocation {
+  readonly locationId: string;
+  readonly store: string;
+  readonly url: string;
+  readonly metadata: JsonObject;
+  readonly size: number;
+  readonly validation: Validation | null;
+}
+
+/** A location that the image had when the client's request was read. */
+export interface KnownLocation {
+  readonly knownId: string;
+  readonly store: string;
+  readonly metadata: JsonObject;
+  readonly validation: Validation | null;
+}
 
 type Ask<Type extends string, Data> = { readonly type: Type } & Readonly<Data>;
 
@@ -76,12 +102,19 @@ export type PipelineCommand =
   | Ask<'CompleteIngest', { uploadId: string; epoch: number; result: IngestResult }>
   | Ask<'FailIngest', { uploadId: string; epoch: number; reason: IngestFailure; message: string }>
   /**
-   * A location was looked at: it holds `size` bytes. Digests are empty where nobody has read them yet, and come with
-   * `RecordDigests` when the image is active.
+   * A location was looked at: it holds `size` bytes. Digests are empty where nobody has read them; if they follow, they
+   * come with `RecordDigests` when the image is active.
    */
   | Ask<
       'CompleteLocation',
-      { uploadId: string; epoch: number; size: number; digests: Digests; algorithm: string }
+      {
+        uploadId: string;
+        epoch: number;
+        size: number;
+        digests: Digests;
+        algorithm: string;
+        digestsFollow: boolean;
+      }
     >
   | Ask<'RecordDigests', { uploadId: string; epoch: number; digests: Digests; algorithm: string }>
   /** The time for a restore is over: `at` (ISO 8601) is now. */

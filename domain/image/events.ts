@@ -150,9 +150,14 @@ export type ImageEvent =
         size: number;
         digests: Digests;
         algorithm: string | null;
+        /** Its place among the others, from 0; absent is behind the last. */
+        at?: number;
       }
     >
-  | Fact<'LocationMetadataChanged', { locationId: string; from: JsonObject; to: JsonObject }>
+  | Fact<
+      'LocationMetadataChanged',
+      { locationId: string; store: string; from: JsonObject; to: JsonObject }
+    >
   /** Of bytes that we stored, too: `locationId` is their key then, and they are to be removed. */
   | Fact<'LocationRemoved', { locationId: string; store: string }>
   | Fact<'ImageDeactivated', Record<never, never>>

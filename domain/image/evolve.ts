@@ -1,5 +1,6 @@
 import type { Member } from './attributes.ts';
 import type { ImageEvent } from './events.ts';
+import { inserted } from './locations.ts';
 import type { Content, Existing, Image, Location, Upload } from './state.ts';
 
 type Data<Type extends ImageEvent['type']> = (ImageEvent & { readonly type: Type })['data'];
@@ -81,14 +82,14 @@ function evolveExisting(state: Existing, event: ImageEvent): Image {
       return state.upload?.uploadId === uploadId ? located(state, location, { size }) : state;
     }
     case 'LocationAdded': {
-      const { locationId, store, url, metadata, size, digests, algorithm } = event.data;
+      const { locationId, store, url, metadata, size, digests, algorithm, at } = event.data;
       const location = { id: locationId, store, key: url, ours: false, metadata };
-      return located(state, location, { size, digests, algorithm });
+      return located(state, location, { size, digests, algorithm }, at);
     }
     case 'LocationMetadataChanged':
       return inLocations(state, (locations) =>
         locations.map((location) =>
-          location.id === event.data.locationId
+          location.id === event.data.locationId && location.store === event.data.store
             ? { ...location, metadata: event.data.to }
             : location,
         ),
@@ -200,12 +201,16 @@ function located(
   state: Existing,
   location: Location,
   known: Pick<Content, 'size'> & Partial<Content>,
+  at: number | null = null,
 ): Image {
   if ('content' in state)
-    return inLocations(state, (locations) => [
-      ...locations.filter(({ id, store }) => id !== location.id || store !== location.store),
-      location,
-    ]);
+    return inLocations(state, (locations) =>
+      inserted(
+        locations.filter(({ id, store }) => id !== location.id || store !== location.store),
+        location,
+        at,
+      ),
+    );
   const { upload } = state;
   if (upload === null)
     return {

@@ -42,7 +42,7 @@ export function decideImport(
       'wrong-status',
       `The image is ${state.status}: this needs an image that is ${needed}.`,
     );
-  if (method.name !== 'location') requireFormats(state, 'formats-missing-for-import');
+  requireFormats(state, 'formats-missing-for-import');
   if (method.name !== 'glance-direct')
     return [{ type: 'ImportRequested', data: { uploadId, method, stores, allStoresMustSucceed } }];
   const { upload } = state;
@@ -59,8 +59,9 @@ export function decideImport(
 const busy = (): Refused =>
   new Refused('operation-in-progress', 'Another operation on this image is in progress.');
 
-function requireFormats(
-  state: Existing,
+/** Both, before an image can have bytes. */
+export function requireFormats(
+  state: Pick<Existing, 'diskFormat' | 'containerFormat'>,
   code: 'formats-missing' | 'formats-missing-for-import',
 ): void {
   for (const field of ['diskFormat', 'containerFormat'] as const)

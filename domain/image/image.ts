@@ -136,7 +136,7 @@ function decideForCaller(
     case 'RequestLocation':
       return decideImport(command, state);
     case 'RemoveCopy':
-      return decideRemovalOfCopy(command, state);
+      return decideRemovalOfCopy(command, state, grounds.access);
   }
 }
 

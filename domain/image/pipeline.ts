@@ -116,9 +116,9 @@ function decideCompletion(
 const completed = (isImport: boolean, uploadId: string): readonly ImageEvent[] =>
   isImport ? [{ type: 'ImportCompleted', data: { uploadId } }] : [];
 
-/** With digests the import is over; without, it goes on until `RecordDigests`. A repeat changes nothing. */
+/** The import is over, or goes on until `RecordDigests`. A repeat changes nothing. */
 function decideLocation(
-  { uploadId, epoch, size, digests, algorithm }: Command<'CompleteLocation'>,
+  { uploadId, epoch, size, digests, algorithm, digestsFollow }: Command<'CompleteLocation'>,
   state: Image,
 ): readonly ImageEvent[] {
   const { method } = claimedUpload(state, uploadId, epoch);
@@ -141,7 +141,7 @@ function decideLocation(
       },
     },
     { type: 'ImageActivated', data: { uploadId } },
-    ...completed(digested, uploadId),
+    ...completed(!digestsFollow, uploadId),
   ];
 }
 

@@ -96,9 +96,12 @@ export const isThere = (state: Image): state is Existing =>
 /** The attempt under way, if there is one. */
 export const uploadOf = (state: Image): Upload | null => ('upload' in state ? state.upload : null);
 
-/** Keys of the bytes that we stored for an image, in whatever store. */
-export const ownKeys = (state: Image): readonly string[] =>
-  'content' in state ? state.content.locations.flatMap(({ key, ours }) => (ours ? [key] : [])) : [];
+/** The bytes that we stored for an image. */
+export const ownCopies = (state: Image): readonly Location[] =>
+  'content' in state ? state.content.locations.filter(({ ours }) => ours) : [];
+
+/** Their keys, whatever stores they are in. */
+export const ownKeys = (state: Image): readonly string[] => ownCopies(state).map(({ key }) => key);
 
 /** After this many claims that died the image is taken to kill its workers. */
 export const maxDeadClaims = 5;

@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
+import { inserted } from '../../domain/image/locations.ts';
 import type { Location } from '../../domain/image/state.ts';
 import type { Gathered, ImageEntry, ImageRow } from './fold.ts';
 import type { Imports, Work } from './record.ts';
@@ -40,9 +41,9 @@ export function foldAttempt(
   if (event.type === 'UploadStarted' || event.type === 'ImportRequested')
     return begun(entry, event, recorded);
   if (event.type === 'LocationAdded') {
-    const { locationId: id, store, url, metadata, size, digests, algorithm } = event.data;
+    const { locationId: id, store, url, metadata, size, digests, algorithm, at } = event.data;
     const location = { id, store, key: url, ours: false, metadata };
-    return located(entry, location, { size, ...shownDigests(digests, algorithm) }, recorded);
+    return located(entry, location, { size, ...shownDigests(digests, algorithm) }, recorded, at);
   }
   if (work === undefined || work.uploadId !== event.data.uploadId) return entry;
   return foldOpen({ ...entry, image, work }, event, recorded);
@@ -150,12 +151,13 @@ function located(
   location: Location,
   more: Gathered,
   { recordedAt }: RecordedEvent,
+  at: number | null = null,
 ): ImageEntry {
   const { image, work } = entry;
   const others = (locations: readonly Location[]): readonly Location[] =>
     locations.filter(({ id, store }) => id !== location.id || store !== location.store);
   if (hasBytes(image)) {
-    const locations = [...others(image.locations), location];
+    const locations = inserted(others(image.locations), location, at);
     return { ...entry, image: { ...image, locations, updatedAt: recordedAt } };
   }
   const locations = [...others(image.gathered?.locations ?? []), location];

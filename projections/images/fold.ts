@@ -81,9 +81,11 @@ function foldImage(
     case 'MemberRemoved':
       return { ...entry, image: { ...image, members: foldMember(image.members, event, recorded) } };
     case 'LocationMetadataChanged': {
-      const { locationId, to } = event.data;
+      const { locationId, store, to } = event.data;
       const locations = image.locations.map((location) =>
-        location.id === locationId ? { ...location, metadata: to } : location,
+        location.id === locationId && location.store === store
+          ? { ...location, metadata: to }
+          : location,
       );
       return changed({ locations });
     }

@@ -9,7 +9,7 @@ export interface Images {
   list(query: ListQuery): Promise<readonly ImageRecord[]>;
   /** Everything that the log says is unfinished, oldest first. */
   openWork(): Promise<readonly Work[]>;
-  /** Which of these store keys an image names; for the sweeper's first look. */
+  /** Which of these copies (`copyName`) an image names; for the sweeper's first look. */
   namedKeys(keys: readonly string[]): Promise<ReadonlySet<string>>;
   /** Last position that the read model has taken in. */
   checkpoint(): Promise<bigint>;

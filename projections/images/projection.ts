@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../domain/json.ts';
+import { copyName } from '../../domain/store.ts';
 import type { Projection, Table } from '../projection.ts';
 import {
   fold,
@@ -117,9 +118,9 @@ const imageTable: Table<ImageRow> = {
   },
 };
 
-/** Keys of the bytes that we stored, as the sweeper asks for them; null while there are none. */
+/** Copies that we stored, as the sweeper asks for them; null while there are none. */
 const storeKeys = ({ locations }: ImageRow): readonly string[] | null => {
-  const keys = locations.flatMap(({ key, ours }) => (ours ? [key] : []));
+  const keys = locations.flatMap(({ store, key, ours }) => (ours ? [copyName(store, key)] : []));
   return keys.length === 0 ? null : keys;
 };
 
@@ -182,7 +183,7 @@ const workTable: Table<Work> = {
 /** The read model behind `Images`: views `images.image`, `images.work` and `images.kept`. */
 export const imagesProjection: Projection<ImageParts> = {
   name: 'images',
-  version: 3,
+  version: 4,
   tables: { image: imageTable, work: workTable, kept: keptTable },
   keyOf: imageIdOf,
   fold,

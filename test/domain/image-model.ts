@@ -1,4 +1,5 @@
 import type { ImageCommand } from '../../domain/image/commands.ts';
+import { isOfLocations } from '../../domain/image/locations.ts';
 import { type Image, isThere, ownKeys } from '../../domain/image/state.ts';
 
 /** What the model says of one command. */
@@ -145,7 +146,8 @@ export class ImageModel {
         else if (operation.field === 'protected') shield = operation.value as boolean;
         else if (operation.field === 'tags') tags = new Set(operation.value as readonly string[]);
         else throw new Error(`the model knows no ${operation.field}`);
-      } else {
+      } else if (isOfLocations(operation)) throw new Error('the model knows no locations');
+      else {
         const there = properties.has(operation.property);
         if (operation.kind === 'add-property' ? there && !operation.overwrite : !there)
           return 'refused';

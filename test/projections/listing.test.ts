@@ -516,6 +516,9 @@ describe('filters of a listing', () => {
   });
 
   test('store keys are told apart by whether an image names them', async () => {
-    assert.deepEqual(await images.namedKeys(['key/10', 'key/11']), new Set(['key/10']));
+    assert.deepEqual(
+      await images.namedKeys(['file/key/10', 'file/key/11', 'other/key/10']),
+      new Set(['file/key/10']),
+    );
   });
 });

@@ -86,16 +86,16 @@ describe('staged bytes', () => {
 
 describe('stored bytes', () => {
   test('that no claim could have written are nobody to judge', () => {
-    assert.equal(judging().stored(key('a', 1)), 'unknown');
+    assert.equal(judging().stored('file', key('a', 1)), 'unknown');
     const judge = judging(created, started('a'), staged('a'), claimed('a', 1));
-    assert.equal(judge.stored(key('b', 1)), 'unknown');
-    assert.equal(judge.stored(key('a', 2)), 'unknown');
+    assert.equal(judge.stored('file', key('b', 1)), 'unknown');
+    assert.equal(judge.stored('file', key('a', 2)), 'unknown');
   });
 
   test('of the newest claim are needed, those of superseded ones are garbage', () => {
     const judge = judging(created, started('a'), staged('a'), claimed('a', 1), claimed('a', 2));
-    assert.equal(judge.stored(key('a', 1)), 'garbage');
-    assert.equal(judge.stored(key('a', 2)), 'needed');
+    assert.equal(judge.stored('file', key('a', 1)), 'garbage');
+    assert.equal(judge.stored('file', key('a', 2)), 'needed');
   });
 
   test('that the image names are needed, its other attempts are garbage', () => {
@@ -112,9 +112,9 @@ describe('stored bytes', () => {
       ...activated('b', 2),
       { type: 'ImageDeactivated', data: {} },
     );
-    assert.equal(judge.stored(key('b', 2)), 'needed');
-    assert.equal(judge.stored(key('b', 1)), 'garbage');
-    assert.equal(judge.stored(key('a', 1)), 'garbage');
+    assert.equal(judge.stored('file', key('b', 2)), 'needed');
+    assert.equal(judge.stored('file', key('b', 1)), 'garbage');
+    assert.equal(judge.stored('file', key('a', 1)), 'garbage');
     assert.deepEqual(judge.keys, [key('a', 1), key('b', 1), key('b', 2)]);
     assert.deepEqual(judge.uploads, ['a', 'b']);
   });
@@ -128,7 +128,7 @@ describe('stored bytes', () => {
       ...activated('a', 1),
       deleted,
     );
-    assert.equal(judge.stored(key('a', 1)), 'garbage');
-    assert.equal(judge.stored(key('z', 9)), 'garbage');
+    assert.equal(judge.stored('file', key('a', 1)), 'garbage');
+    assert.equal(judge.stored('file', key('z', 9)), 'garbage');
   });
 });

@@ -10,18 +10,20 @@ import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { evolve } from '../../domain/image/evolve.ts';
-import { absent, type Image, ownKeys } from '../../domain/image/state.ts';
+import { absent, type Image, ownCopies, ownKeys } from '../../domain/image/state.ts';
 import { upcast } from '../../domain/image/upcast.ts';
-import type { Store } from '../../domain/store.ts';
+import { copyName, type Store } from '../../domain/store.ts';
 import { type DigestThreads, digestThreads } from '../../infra/digests/digest-threads.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import type { JobQueue } from '../../infra/jobs/job-queue.ts';
 import { memoryJobQueue } from '../../infra/jobs/memory.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { filesystemStore } from '../../infra/store/filesystem.ts';
+import { storesFrom } from '../../infra/store/stores.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import type { Work } from '../../projections/images/record.ts';
 import { collected } from '../support/collected.ts';
+import { writableStore } from '../support/stores.ts';
 import { until } from '../support/until.ts';
 
 export const never = new AbortController().signal;
@@ -155,9 +157,14 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
     images: imagesOf(log),
 
     startWorker(
-      overrides: Partial<WorkerPorts> & { slots?: number; sweepIntervalMs?: number } = {},
+      overrides: Partial<WorkerPorts> & {
+        /** In place of the store `file`. */
+        store?: Store;
+        slots?: number;
+        sweepIntervalMs?: number;
+      } = {},
     ): StartedWorker {
-      const { slots = 4, sweepIntervalMs = 60_000, ...ports } = overrides;
+      const { slots = 4, sweepIntervalMs = 60_000, store: only = store, ...ports } = overrides;
       const owner = ports.owner ?? `worker-${randomUUID()}`;
       living.add(owner);
       const stopping = new AbortController();
@@ -167,7 +174,8 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
           images: imagesOf(log),
           queue: ports.queue ?? (queue as JobQueue),
           staging,
-          store,
+          stores: storesFrom([writableStore('file', only)], 'file'),
+          locations: { secureHash: true, tries: 3, pauseMs: 5, sizeCap: 1024 ** 4 },
           threads: testThreads(),
           watch: {
             isDead: (one) => dead.has(one),
@@ -304,7 +312,8 @@ function imagesOf(log: EventLog): WorkerPorts['images'] {
       const named = new Set<string>();
       for (const events of (await streams()).values()) {
         const state = (events as unknown as readonly ImageEvent[]).reduce(evolve, absent);
-        for (const key of ownKeys(state)) if (keys.includes(key)) named.add(key);
+        for (const { store, key } of ownCopies(state))
+          if (keys.includes(copyName(store, key))) named.add(copyName(store, key));
       }
       return named;
     },

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { sweeper } from '../../apps/worker/sweeper.ts';
 import type { EventLog } from '../../domain/event-log.ts';
-import { storeKey } from '../../domain/store.ts';
+import { type Store, storeKey } from '../../domain/store.ts';
+import { storesFrom } from '../../infra/store/stores.ts';
 import { collected } from '../support/collected.ts';
+import { writableStore } from '../support/stores.ts';
 import { until } from '../support/until.ts';
 import { gate, namesIn, noMetrics, type Pipeline, pipeline, silent } from './harness.ts';
 
@@ -14,9 +16,16 @@ const cannot = (): never => {
   throw Object.assign(new Error('EIO: injected'), { code: 'EIO' });
 };
 
-function sweeperOf(system: Pipeline, overrides: Partial<Parameters<typeof sweeper>[0]> = {}) {
+function sweeperOf(
+  system: Pipeline,
+  {
+    store = system.store,
+    ...overrides
+  }: Partial<Parameters<typeof sweeper>[0]> & { store?: Store } = {},
+) {
   return sweeper({
     ...system,
+    stores: storesFrom([writableStore('file', store)], 'file'),
     metrics: noMetrics,
     logger: silent,
     passStep: () => {},
