@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
-import { LogUnavailable, RevisionConflict } from '../../domain/event-log.ts';
+import { AppendUnknown, LogUnavailable, RevisionConflict } from '../../domain/event-log.ts';
 import { problemWithConnectionString } from '../../infra/event-log/eventstoredb/connection-string.ts';
 import { eventStoreDbEventLog } from '../../infra/event-log/eventstoredb/event-log.ts';
 import { noted } from '../contracts/noted.ts';
@@ -71,6 +71,28 @@ describe('a connection to EventStoreDB (a protocol double)', () => {
       assert.equal((await log.readStream(stream)).revision, 1);
       assert.equal(first.told.plainAppends, asked + 1);
     }
+  });
+
+  test('to a cluster of which no node answers is given up in time', {
+    timeout: 60_000,
+  }, async () => {
+    const [first, second] = [await start(), await start()];
+    const url = `esdb://127.0.0.1:${first.port},127.0.0.1:${second.port}?tls=false`;
+    for (const { pause } of [first, second]) pause();
+    const log = eventStoreDbEventLog(url, {
+      log: silent,
+      upcast: (event) => event,
+      timeoutMs: 200,
+    });
+    const stop = new AbortController();
+    const following = (async () => {
+      for await (const _ of log.follow(0n, stop.signal)) assert.fail('nothing can come');
+    })();
+    await assert.rejects(log.append('any', [noted('')], -1), AppendUnknown);
+    await assert.rejects(log.head(), LogUnavailable);
+    stop.abort();
+    await following;
+    await log.close();
   });
 
   test('has a string that says all it means', () => {

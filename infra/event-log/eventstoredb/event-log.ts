@@ -1,6 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { NO_STREAM } from '@eventstore/db-client';
-import { type EventLog, LogUnavailable, type RecordedEvent } from '../../../domain/event-log.ts';
+import {
+  AppendUnknown,
+  type EventLog,
+  LogUnavailable,
+  type RecordedEvent,
+} from '../../../domain/event-log.ts';
 import type { Log } from '../../postgres/log.ts';
 import { eventStoreClient } from './client.ts';
 import { proposed } from './events.ts';
@@ -53,6 +58,16 @@ export function eventStoreDbEventLog(
       }
   };
 
+  /** The call itself has its deadline; looking for a node of a cluster before it, or for its leader, has none. */
+  const inTime = async (streamId: string, sending: Promise<bigint>): Promise<bigint> => {
+    const answered = new AbortController();
+    const tooLate = delay(2 * timeoutMs, undefined, { signal: answered.signal }).then(() => {
+      throw new AppendUnknown(streamId, new Error('no answer in time'));
+    });
+    tooLate.catch(() => {});
+    return Promise.race([sending, tooLate]).finally(() => answered.abort());
+  };
+
   return {
     readStream: reads.readStream,
     readAll: reads.readAll,
@@ -62,7 +77,7 @@ export function eventStoreDbEventLog(
       if (events.length === 0) throw new RangeError(`an append to ${streamId} without events`);
       if (closing.signal.aborted) throw new LogUnavailable(new Error('this log is closed'));
       const written = events.map((event) => proposed(streamId, event));
-      const appending = send(streamId, written, expected);
+      const appending = inTime(streamId, send(streamId, written, expected));
       appends.add(appending);
       return appending.finally(() => appends.delete(appending));
     },

@@ -99,8 +99,14 @@ export async function* answers(
 ): AsyncGenerator<ReadResp> {
   let stream: ClientReadableStream<ReadResp> | undefined;
   let over: 'aborted' | 'silent' | 'left' | undefined;
+  let stopWaiting = (_: Error): void => {};
+  const ended = new Promise<never>((_, reject) => {
+    stopWaiting = reject;
+  });
+  ended.catch(() => {});
   const end = (why: typeof over): void => {
     over ??= why;
+    stopWaiting(new Error(`the call is over: ${why}`));
     stream?.cancel();
     stream?.destroy();
   };
@@ -111,12 +117,15 @@ export async function* answers(
     if (over !== undefined) end(over);
     return stream;
   }, requiresLeader);
+  opening.catch(() => {});
   const abort = () => end('aborted');
   const timer = silenceMs === undefined ? undefined : setTimeout(() => end('silent'), silenceMs);
   signal?.addEventListener('abort', abort, { once: true });
   try {
     if (signal?.aborted) abort();
-    for await (const answer of (await opening) as AsyncIterable<ReadResp>) {
+    // Looking for a node of a cluster can take long.
+    const opened: AsyncIterable<ReadResp> = await Promise.race([opening, ended]);
+    for await (const answer of opened) {
       timer?.refresh();
       if (answer.hasStreamNotFound()) return;
       yield answer;
