@@ -32,10 +32,14 @@ export function stockClients(
   };
 }
 
-/** The clients with an environment of their own, such as the `OS_` variables of a Keystone user. */
+/**
+ * The clients with an environment of their own, such as the `OS_` variables of a Keystone user. `start` makes a client of
+ * a command's name and its whole environment.
+ */
 export function clientsWith(
   forGlance: Readonly<Record<string, string>>,
   forOpenstack = forGlance,
+  start = client,
 ): { readonly glance: Client; readonly openstack: Client } {
   requirePackage('python3-glanceclient');
   requirePackage('python3-openstackclient');
@@ -43,16 +47,18 @@ export function clientsWith(
   const home = mkdtempSync(join(tmpdir(), 'client-home-'));
   const environment = { PATH: searchPath, HOME: home, LC_ALL: 'C.UTF-8', PYTHONWARNINGS: 'ignore' };
   return {
-    glance: client('glance', { ...environment, ...forGlance }),
-    openstack: client('openstack', { ...environment, ...forOpenstack }),
+    glance: start('glance', { ...environment, ...forGlance }),
+    openstack: start('openstack', { ...environment, ...forOpenstack }),
   };
 }
 
 // biome-ignore lint/style/noProcessEnv: where the commands are is the machine's affair
 const searchPath = process.env.PATH ?? '';
 
-const client =
-  (command: string, env: Record<string, string>): Client =>
+type Start = (command: string, env: Readonly<Record<string, string>>) => Client;
+
+const client: Start =
+  (command, env) =>
   (...args) =>
     new Promise((resolve, reject) => {
       const options = { env, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 };
@@ -70,6 +76,14 @@ export async function succeeded(said: Promise<Said>): Promise<string> {
   const { code, out, all } = await said;
   if (code !== 0) throw new Error(`a client ended with exit code ${code}:\n${all}`);
   return out;
+}
+
+/** What a client said who was refused. Throws unless it ended badly, saying why. */
+export async function refused(said: Promise<Said>, why: RegExp): Promise<string> {
+  const { code, all } = await said;
+  if (code === 0) throw new Error(`a client ended well that should have been refused:\n${all}`);
+  if (!why.test(all)) throw new Error(`a client did not say ${why}:\n${all}`);
+  return all;
 }
 
 /** Where glance cuts a value into lines. */
@@ -95,3 +109,13 @@ export const pick = (
   table: Readonly<Record<string, string>>,
   ...rows: readonly string[]
 ): Record<string, string | undefined> => Object.fromEntries(rows.map((row) => [row, table[row]]));
+
+/** The rows of a table whose first row names its columns; no value of it may hold a `|`. */
+export function rowsOf(printed: string): Readonly<Record<string, string>>[] {
+  const [names = [], ...rows] = printed
+    .split('\n')
+    .filter((each) => each.startsWith('|'))
+    .map((line) => line.split('|').slice(1, -1))
+    .map((cells) => cells.map((cell) => cell.trim()));
+  return rows.map((cells) => Object.fromEntries(names.map((name, i) => [name, cells[i] ?? ''])));
+}
