@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Metadata, RecordedEvent } from '../domain/event-log.ts';
+import type { EventLog, Metadata, RecordedEvent } from '../domain/event-log.ts';
 import type { QuotaEvent, Reservation } from '../domain/quota/events.ts';
 import type { Limits } from '../domain/quota/limits.ts';
 import { othersMayReturn, type Request } from '../domain/quota/quota.ts';
@@ -8,7 +8,9 @@ import { type Amounts, limited, type Resource } from '../domain/quota/resources.
 import { Refused } from '../domain/refused.ts';
 import type { Logger } from '../infra/telemetry/logger.ts';
 import { projectStream } from '../projections/quota/fold.ts';
+import { handleImage } from './handle-image.ts';
 import type { Asked, QuotaLedger } from './quota-ledger.ts';
+import { settleReservation } from './quota-settling.ts';
 
 /** Why, for the log: who caused it. */
 export type Origin = Omit<Metadata, 'causationId' | 'rule'>;
@@ -19,8 +21,10 @@ export interface Hold {
   readonly reservationId: string | undefined;
   /** The act is in the log at this position. Resolves when that is recorded, or will be. */
   commit(made: readonly Resource[], position: bigint): Promise<void>;
-  /** The act will not come; `position` is where the image's stream says so, 0 where it says nothing. */
-  release(reason: string, position: bigint): Promise<void>;
+  /** The act was refused: nothing of it is in the log. */
+  release(): Promise<void>;
+  /** All is done that this process will do. What the image's stream says is recorded; it may still be under way. */
+  close(): Promise<void>;
 }
 
 /** Room for bytes of which nobody knows how many will come. */
@@ -47,6 +51,7 @@ export interface QuotaHolds {
 }
 
 export interface HoldPorts {
+  readonly log: Pick<EventLog, 'readStream' | 'append'>;
   readonly ledger: QuotaLedger;
   readonly limits: Limits;
   /** This process. */
@@ -71,12 +76,20 @@ const free: GrowingHold = {
   reservationId: undefined,
   async commit() {},
   async release() {},
+  async close() {},
   async admit() {},
   async settle() {},
 };
 
+interface Reserved {
+  readonly projectId: string;
+  readonly limits: Amounts;
+  readonly reservation: Reservation;
+}
+
 export function quotaHolds(ports: HoldPorts): QuotaHolds {
-  const { ledger, limits, owner, logger, slice = usualSlice } = ports;
+  const { log, ledger, limits, owner, logger, slice = usualSlice } = ports;
+  const settling = { log, handle: handleImage(log), ledger };
   /** What gives back, by reservation, and the stream in which it is heard that it should. */
   const growing = new Map<string, { readonly stream: string; giveBack(): void }>();
 
@@ -89,13 +102,13 @@ export function quotaHolds(ports: HoldPorts): QuotaHolds {
     );
 
   /** What must be recorded in the end; a crash before leaves it to the reconciler. */
-  const settled = async (projectId: string, asked: Asked, origin: Origin): Promise<void> => {
+  const recorded = async (step: () => Promise<unknown>): Promise<void> => {
     const attempt = async (): Promise<boolean> => {
       try {
-        await ask(projectId, asked, origin);
+        await step();
         return true;
       } catch (error) {
-        logger.warn({ err: error, projectId, asked: asked.type }, 'a quota is not settled yet');
+        logger.warn({ err: error }, 'a reservation is not settled yet');
         return false;
       }
     };
@@ -131,7 +144,7 @@ export function quotaHolds(ports: HoldPorts): QuotaHolds {
     { projectId, amounts, ...rest }: Wanted,
     isGrowing: boolean,
     origin: Origin,
-  ): Promise<{ projectId: string; limits: Amounts; amounts: Amounts } | undefined> => {
+  ): Promise<Reserved | undefined> => {
     if (projectId === null) return undefined;
     const set = await limits.limitsOf(projectId);
     const held = limited(amounts, set);
@@ -142,20 +155,28 @@ export function quotaHolds(ports: HoldPorts): QuotaHolds {
     await (scarce === undefined
       ? ask(projectId, request, origin)
       : askOrSeek(projectId, request, rest.reservationId, scarce, origin));
-    return { projectId, limits: set, amounts: held };
+    return { projectId, limits: set, reservation };
   };
 
-  const holding = (projectId: string, { reservationId }: Wanted, origin: Origin): Hold => ({
-    reservationId,
-    commit: (made, position) =>
-      settled(projectId, { type: 'Commit', reservationId, resources: made, position }, origin),
-    release: (reason, position) =>
-      settled(projectId, { type: 'Release', reservationId, reason, position }, origin),
-  });
+  const holding = ({ projectId, reservation }: Reserved, origin: Origin): Hold => {
+    const { reservationId } = reservation;
+    const change = (asked: Asked) => recorded(() => ask(projectId, asked, origin));
+    return {
+      reservationId,
+      commit: (made, position) =>
+        change({ type: 'Commit', reservationId, resources: made, position }),
+      release: () => change({ type: 'Release', reservationId, reason: 'refused', position: 0n }),
+      close: () =>
+        recorded(() => {
+          const deadline = AbortSignal.timeout(deadlineMs);
+          return settleReservation(settling, projectId, reservation, true, origin, deadline);
+        }),
+    };
+  };
 
   const hold = async (wanted: Wanted, origin: Origin): Promise<Hold> => {
     const one = await reserved(wanted, false, origin);
-    return one === undefined ? free : holding(one.projectId, wanted, origin);
+    return one === undefined ? free : holding(one, origin);
   };
 
   const holdGrowing = async (
@@ -165,20 +186,21 @@ export function quotaHolds(ports: HoldPorts): QuotaHolds {
   ): Promise<GrowingHold> => {
     const one = await reserved(wanted, true, origin);
     if (one === undefined) return free;
-    const { projectId } = one;
-    const { reservationId } = wanted;
-    const plain = holding(projectId, wanted, origin);
+    const { projectId, reservation } = one;
+    const { reservationId } = reservation;
+    const plain = holding(one, origin);
     const limit = one.limits[grows];
     if (limit === undefined) return { ...plain, async admit() {}, async settle() {} };
 
-    let granted = one.amounts[grows] ?? 0;
+    let granted = reservation.amounts[grows] ?? 0;
     let used = 0;
     let extending = false;
     let wantedBack = false;
 
     const giveBackTo = (to: number): Promise<void> => {
       granted = to;
-      return settled(projectId, { type: 'Return', reservationId, resource: grows, to }, origin);
+      const asked = { type: 'Return', reservationId, resource: grows, to } as const;
+      return recorded(() => ask(projectId, asked, origin));
     };
     const extend = async (needed: number): Promise<number> => {
       const request = {
@@ -203,7 +225,7 @@ export function quotaHolds(ports: HoldPorts): QuotaHolds {
     });
     const over = (): boolean => growing.delete(reservationId);
     return {
-      reservationId,
+      ...plain,
       async admit(total) {
         used = total;
         if (total <= granted) return;
@@ -221,13 +243,13 @@ export function quotaHolds(ports: HoldPorts): QuotaHolds {
         over();
         if (total < granted) await giveBackTo(total);
       },
-      commit(made, position) {
-        if (made.includes(grows)) over();
-        return plain.commit(made, position);
-      },
-      release(reason, position) {
+      release() {
         over();
-        return plain.release(reason, position);
+        return plain.release();
+      },
+      close() {
+        over();
+        return plain.close();
       },
     };
   };

@@ -15,6 +15,7 @@ import {
   quota,
   type Request,
 } from '../domain/quota/quota.ts';
+import { nothing, type Usage } from '../domain/quota/resources.ts';
 import { Refused } from '../domain/refused.ts';
 import { eventId } from '../infra/event-id.ts';
 import type { Visible } from '../projections/images/images.ts';
@@ -37,6 +38,8 @@ export interface QuotaLedger {
   ): Promise<readonly QuotaEvent[]>;
   /** What is in flight by now. */
   look(projectId: string): Promise<Ledger>;
+  /** What is used by now. Rejects with `LimitsUnavailable` when the read model is too far behind. */
+  usage(projectId: string): Promise<Usage>;
 }
 
 export interface LedgerPorts {
@@ -227,6 +230,9 @@ export function quotaLedger({ log, quotas, visible }: LedgerPorts): QuotaLedger 
       const { events } = await log.readStream(projectStream(projectId), from.revision);
       return (events as unknown as readonly QuotaEvent[]).reduce(quota.evolve, from.ledger);
     },
+    async usage(projectId) {
+      return (await usageFrom(projectId, await log.head())).usage;
+    },
   };
 }
 
@@ -266,7 +272,7 @@ const isShort = ({ refused }: Decision): boolean => refused !== undefined;
 
 const noGrounds = (projectId: string): Grounds => ({
   projectId,
-  usage: { images: 0, bytes: 0, staged: 0, uploads: 0 },
+  usage: nothing,
   counted: new Set(),
 });
 

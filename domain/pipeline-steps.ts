@@ -24,6 +24,17 @@ export const pipelineSteps = [
 
 export type PipelineStep = (typeof pipelineSteps)[number];
 
+/** The instants of whatever needs room in a project's quota; where no limit is set nothing passes them. */
+export const quotaSteps = [
+  'gateway.quota-deciding',
+  'gateway.quota-reserved',
+  'gateway.image-created',
+  'gateway.quota-returned',
+  'gateway.quota-committed',
+] as const;
+
+export type QuotaStep = (typeof quotaSteps)[number];
+
 /** The instants of the work on a location. */
 export const locationSteps = [
   'worker.location-seen',
@@ -33,4 +44,4 @@ export const locationSteps = [
 
 export type LocationStep = (typeof locationSteps)[number];
 
-export type PassStep = (step: PipelineStep | LocationStep) => void;
+export type PassStep = (step: PipelineStep | QuotaStep | LocationStep) => void;

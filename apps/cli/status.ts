@@ -1,11 +1,15 @@
 import type { Pool } from 'pg';
 import { upcast } from '../../domain/image/upcast.ts';
+import type { Amounts } from '../../domain/quota/resources.ts';
 import { configFrom, settingsHelp } from '../../infra/config/config.ts';
 import { openEventLog } from '../../infra/event-log/open.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import type { Work } from '../../projections/images/record.ts';
+import { quotaProjection } from '../../projections/quota/projection.ts';
+import { quotaQueries } from '../../projections/quota/queries.ts';
+import type { ProjectReservation } from '../../projections/quota/quotas.ts';
 import type { Databases } from '../migrations.ts';
 import { projections } from '../projector/projections.ts';
 import { readRunning } from '../standalone/running-file.ts';
@@ -41,6 +45,8 @@ interface Status {
     readonly secondsSinceBeat: number;
   }[];
   readonly work: readonly (Omit<Work, 'position'> & { readonly position: string })[];
+  /** Room in projects' quotas that is held for what is under way. */
+  readonly reservations: readonly ProjectReservation[];
 }
 
 export const statusCommand: Command = {
@@ -71,19 +77,24 @@ async function statusOf(databases: Databases, url: string | null): Promise<Statu
       await imageQueries(pool).openWork(),
       await processesOf(pool),
     ];
+    // Kept only where something is limited.
+    const hasQuotas = positions.has(quotaProjection.name);
+    const shown = projections.filter((one) => one !== quotaProjection || hasQuotas);
+    const reservations = hasQuotas ? await quotaQueries(pool).openReservations() : [];
     const lagOf = (model: string): bigint => max(head - (positions.get(model) ?? 0n), 0n);
-    const lag = projections.map(({ name }) => lagOf(name)).reduce(max, 0n);
+    const lag = shown.map(({ name }) => lagOf(name)).reduce(max, 0n);
     return {
       url,
       head: String(head),
       readModel: { position: String(head - lag), lag: String(lag) },
-      readModels: projections.map(({ name }) => ({
+      readModels: shown.map(({ name }) => ({
         model: name,
         position: positions.get(name)?.toString() ?? null,
         lag: String(lagOf(name)),
       })),
       processes,
       work: work.map((one) => ({ ...one, position: String(one.position) })),
+      reservations,
     };
   } finally {
     await events.close();
@@ -110,7 +121,7 @@ async function processesOf(pool: Pool): Promise<Status['processes']> {
   return rows.map(({ owner, part, seconds }) => ({ owner, part, secondsSinceBeat: seconds }));
 }
 
-function text({ url, head, readModels, processes, work }: Status): string {
+function text({ url, head, readModels, processes, work, reservations }: Status): string {
   const lines = [
     `service     ${url ?? 'not running on this data directory'}`,
     `log         head at position ${head}`,
@@ -129,6 +140,15 @@ function text({ url, head, readModels, processes, work }: Status): string {
         `${owner === null ? 'waiting' : `by ${owner}`}${epoch > 0 ? `, claim ${epoch}` : ''}`,
     ),
     ...(work.length === 0 ? ['work        none open'] : []),
+    ...reservations.map(
+      ({ projectId, imageId, amounts, owner }) =>
+        `quota       project ${projectId}: ${amountsText(amounts)} held for image ${imageId} by ${owner}`,
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }
+
+const amountsText = (amounts: Amounts): string =>
+  Object.entries(amounts)
+    .map(([resource, amount]) => `${amount} ${resource}`)
+    .join(', ');

@@ -25,6 +25,7 @@ import { type Streams, streams } from './events/streams.ts';
 import type { HouseRules } from './house-rules.ts';
 import type { Identity } from './identity.ts';
 import { metadefCommands } from './metadef-commands.ts';
+import { type GatewayQuota, noQuota } from './quota.ts';
 import { recordingRefusals } from './recording-refusals.ts';
 import type { Refusals } from './refusals.ts';
 import { requestLog } from './request-log.ts';
@@ -65,6 +66,8 @@ export interface AppPorts extends HouseRules {
   readonly metricsOfOthers: () => Promise<readonly Snapshot[]>;
   readonly stores: Stores;
   readonly uploads: UploadSettings;
+  /** Absent where no limit is set. */
+  readonly quota?: GatewayQuota;
   readonly events: EventSettings;
   readonly dataDir: string;
   readonly publicEndpoint: string | undefined;
@@ -94,9 +97,13 @@ export interface App {
 /** The API as one Koa application; each of its layers is a line here. */
 export function app(ports: AppPorts): App {
   const { access, images, importMethods, log, logger, metrics, pages, schema } = ports;
+  const { quota = noQuota } = ports;
+  ports.uploads.tail.listenToAll(quota.heard);
   const commands = imageCommands({
     ...ports,
     decider: imageDecider(ports.limits, access),
+    quota,
+    passStep: ports.uploads.passStep,
   });
   const baseUrl = baseUrlFrom(ports.publicEndpoint);
   const countBytes = metrics.counter('image_bytes_total', 'Bytes of images by direction', [
@@ -105,6 +112,7 @@ export function app(ports: AppPorts): App {
   const uploading = uploads({
     ...ports.uploads,
     commands,
+    quota,
     logger,
     countBytes: (bytes) => countBytes({ direction: 'in' }, bytes),
   });
@@ -133,7 +141,7 @@ export function app(ports: AppPorts): App {
   tagRoutes(router, { commands, schema });
   actionRoutes(router, { commands });
   schemaRoutes(router, { schema });
-  infoRoutes(router, { access, importMethods });
+  infoRoutes(router, { access, importMethods, quota });
   cacheRoutes(router, { access });
   const { metadefs, metadefAccess } = ports;
   metadefRoutes(router, {

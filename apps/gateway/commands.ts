@@ -3,8 +3,10 @@ import type { Handled } from '../../domain/command-handler.ts';
 import type { Actor, EventLog, StreamSlice } from '../../domain/event-log.ts';
 import type { Attributes } from '../../domain/image/attributes.ts';
 import type { CallerCommand, PipelineCommand } from '../../domain/image/commands.ts';
+import type { ImageEvent } from '../../domain/image/events.ts';
 import { type ImageDecider, ruleOf } from '../../domain/image/image.ts';
-import type { Image } from '../../domain/image/state.ts';
+import { type Existing, type Image, isThere } from '../../domain/image/state.ts';
+import type { PassStep } from '../../domain/pipeline-steps.ts';
 import { Refused } from '../../domain/refused.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
@@ -12,6 +14,7 @@ import type { ImageRecord } from '../../projections/images/record.ts';
 import { handleImage } from '../handle-image.ts';
 import type { Call, Trace } from './call.ts';
 import { afterAppend, inTime, metadataOf, seenBy, traced } from './on-behalf.ts';
+import { type GatewayQuota, noQuota, within } from './quota.ts';
 
 const gateway: Actor = { kind: 'system', part: 'gateway' };
 
@@ -23,6 +26,8 @@ export interface Commands {
   create(call: Call, imageId: string | undefined, attributes: Attributes): Promise<ImageRecord>;
   /** Decides and appends what the caller asks; gives the position to wait for. */
   append(call: Call, imageId: string, command: CallerCommand): Promise<Handled<Image>>;
+  /** Refuses what would be refused, and gives the image as it is; appends nothing. */
+  preview(imageId: string, command: CallerCommand): Promise<Existing>;
   /** The same, and waits until every gateway shows it. */
   perform(call: Call, imageId: string, command: CallerCommand): Promise<void>;
   /** The same, and gives the image as it can be seen then. */
@@ -39,12 +44,16 @@ export function imageCommands({
   visible,
   personal,
   decider,
+  quota,
+  passStep,
 }: {
   log: Pick<EventLog, 'readStream' | 'append'>;
   images: Pick<Images, 'show'>;
   visible: Visible;
   personal: PersonalRecords;
   decider: ImageDecider;
+  quota: GatewayQuota;
+  passStep: PassStep;
 }): Commands {
   const handle = handleImage(log, decider);
 
@@ -53,17 +62,24 @@ export function imageCommands({
     imageId: string,
     command: CallerCommand,
     handler = handle,
+    commandId: string = randomUUID(),
   ): Promise<Handled<Image>> => {
     const metadata = await metadataOf(call, ruleOf[command.type], personal);
-    const context = { commandId: randomUUID(), metadata };
-    try {
-      return await inTime((deadline) => handler(imageStream(imageId), command, context, deadline));
-    } catch (error) {
-      if (error instanceof Refused && error.code === 'image-unknown')
-        throw unknownImage(imageId, error.rule);
-      throw error;
-    }
+    const context = { commandId, metadata };
+    return known(imageId, () =>
+      inTime((deadline) => handler(imageStream(imageId), command, context, deadline)),
+    );
   };
+
+  const preview = (imageId: string, command: CallerCommand): Promise<Existing> =>
+    known(imageId, async () => {
+      const { events } = await log.readStream(imageStream(imageId));
+      const facts = events as unknown as readonly ImageEvent[];
+      const state = facts.reduce(decider.evolve, decider.initial);
+      decider.decide(command, state);
+      if (!isThere(state)) throw unknownImage(imageId);
+      return state;
+    });
 
   const seen = seenBy(visible);
 
@@ -79,9 +95,24 @@ export function imageCommands({
       const imageId = given ?? randomUUID();
       const handler = given === undefined ? handleImage(knownToBeEmpty(log), decider) : handle;
       const command = { type: 'CreateImage', caller: call.caller, attributes } as const;
-      return shown(imageId, await append(call, imageId, command, handler));
+      if (quota === noQuota) return shown(imageId, await append(call, imageId, command, handler));
+      passStep('gateway.quota-deciding');
+      decider.decide(command, decider.initial); // what is refused anyway needs no room
+      const commandId = randomUUID();
+      const hold = await quota.forImage(call, commandId, imageId, attributes.owner);
+      passStep('gateway.quota-reserved');
+      const reserved = { ...command, reservation: hold.reservationId };
+      const created = await within(hold, () => append(call, imageId, reserved, handler, commandId));
+      passStep('gateway.image-created');
+      const [record] = await Promise.all([
+        shown(imageId, created),
+        hold.commit(['images'], created.position),
+      ]);
+      passStep('gateway.quota-committed');
+      return record;
     },
     append: (call, imageId, command) => append(call, imageId, command),
+    preview,
     async perform(call, imageId, command) {
       await seen((await append(call, imageId, command)).position);
     },
@@ -94,6 +125,16 @@ export function imageCommands({
     },
     visible: seen,
   };
+}
+
+async function known<Result>(imageId: string, step: () => Promise<Result>): Promise<Result> {
+  try {
+    return await step();
+  } catch (error) {
+    if (error instanceof Refused && error.code === 'image-unknown')
+      throw unknownImage(imageId, error.rule);
+    throw error;
+  }
 }
 
 /** A log that is spared one read: nothing can be in the stream of an id that was made just now. */

@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa';
 import { AppendUnknown, LogUnavailable, RevisionConflict } from '../../domain/event-log.ts';
+import { LimitsUnavailable } from '../../domain/quota/limits.ts';
 import { type RefusalCode, Refused } from '../../domain/refused.ts';
 import { StoreUnavailable } from '../../domain/store.ts';
 import { CallerRefused } from '../../infra/identity/caller-refused.ts';
@@ -92,6 +93,7 @@ function answerTo(error: unknown): Answer {
       headers: { 'WWW-Authenticate': error.challenge },
     };
   if (error instanceof CallerRefused) return { status: 401, message: error.message };
+  if (error instanceof LimitsUnavailable) return { status: 503, message: error.message };
   if (error instanceof IdentityUnavailable) return { status: 503, message: error.message };
   if (error instanceof ClientGone) return { status: 400, message: error.message };
   if (error instanceof MarkerUnknown) return { status: 400, message: error.message };

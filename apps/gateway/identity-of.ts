@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type Config, ConfigError } from '../../infra/config/config.ts';
+import type { HttpOptions } from '../../infra/identity/keystone/http.ts';
 import { identityKeystone } from '../../infra/identity/keystone/identity.ts';
-import { keystoneSession } from '../../infra/identity/keystone/session.ts';
+import { type KeystoneAccount, keystoneSession } from '../../infra/identity/keystone/session.ts';
 import { identityNone } from '../../infra/identity/none/identity.ts';
 import type { Identity } from './identity.ts';
 
@@ -13,11 +14,31 @@ const refusedMs = 5_000;
 export function identityOf(config: Config): { readonly identity: Identity; close(): void } {
   if (config.identity === 'none')
     return { identity: identityNone(config['default-caller']), close: () => {} };
-  const authUrl = config['keystone-auth-url'] ?? '';
-  const cafile = config['keystone-cafile'];
+  const { account, http } = keystoneAccountOf(config);
   const session = keystoneSession(
-    {
-      authUrl,
+    account,
+    { ...http, maxConnections: keystoneConnections },
+    Date.now,
+  );
+  const identity = identityKeystone(session, {
+    staleMs: config['keystone-token-cache-seconds'] * 1000,
+    refusedMs,
+    maxTokens: rememberedTokens,
+    authenticateUri: config['keystone-www-authenticate-uri'] ?? account.authUrl,
+    serviceTokenRoles: config['keystone-service-token-roles'],
+  });
+  return { identity, close: session.close };
+}
+
+/** Who this service is at Keystone, and how Keystone is reached. */
+export function keystoneAccountOf(config: Config): {
+  readonly account: KeystoneAccount;
+  readonly http: Pick<HttpOptions, 'timeoutMs' | 'authorities'>;
+} {
+  const cafile = config['keystone-cafile'];
+  return {
+    account: {
+      authUrl: config['keystone-auth-url'] ?? '',
       username: config['keystone-username'] ?? '',
       password: config['keystone-password'] ?? '',
       projectName: config['keystone-project-name'],
@@ -26,21 +47,11 @@ export function identityOf(config: Config): { readonly identity: Identity; close
       interface: config['keystone-interface'],
       region: config.region,
     },
-    {
+    http: {
       timeoutMs: config['keystone-timeout-ms'],
-      maxConnections: keystoneConnections,
       ...(cafile === undefined ? {} : { authorities: authoritiesIn(cafile) }),
     },
-    Date.now,
-  );
-  const identity = identityKeystone(session, {
-    staleMs: config['keystone-token-cache-seconds'] * 1000,
-    refusedMs,
-    maxTokens: rememberedTokens,
-    authenticateUri: config['keystone-www-authenticate-uri'] ?? authUrl,
-    serviceTokenRoles: config['keystone-service-token-roles'],
-  });
-  return { identity, close: session.close };
+  };
 }
 
 function authoritiesIn(file: string): string {

@@ -23,6 +23,7 @@ import { usualPace } from './events/stream.ts';
 import { houseRulesFrom } from './house-rules.ts';
 import { identityOf } from './identity-of.ts';
 import { logTail } from './log-tail.ts';
+import { quotaOf } from './quota-of.ts';
 import { defaultBounds, recordRefusals } from './refusals.ts';
 import { gatewayServer } from './server.ts';
 
@@ -90,7 +91,15 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     bounds: defaultBounds,
   });
 
+  const { quota, close: closeQuota } = quotaOf(config, {
+    log,
+    logger,
+    owner,
+    queries,
+    postgresUrl,
+  });
   const { handle, uploads, streams } = app({
+    quota,
     ...houseRules,
     log,
     images: imageQueries(queries),
@@ -145,6 +154,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await tail.ended;
   await watch.stop();
   await heartbeat.stop();
+  await closeQuota();
   await shown.close();
   await toldOutside.close();
   await log.close();

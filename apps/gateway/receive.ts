@@ -30,7 +30,16 @@ export async function receive(
   writer: StagedWriter,
   { declaredSize, sizeCap }: Expected,
   signal: AbortSignal,
-  { count, passStep }: { count: (bytes: number) => void; passStep: PassStep },
+  {
+    count,
+    admit,
+    passStep,
+  }: {
+    count: (bytes: number) => void;
+    /** Resolves when there is room for so many bytes in all, rejects when there is none. */
+    admit: (received: number) => Promise<void>;
+    passStep: PassStep;
+  },
 ): Promise<number> {
   if (declaredSize !== null && declaredSize > sizeCap) throw tooLarge(sizeCap);
   const broken = new AbortController();
@@ -45,6 +54,7 @@ export async function receive(
       if (received > sizeCap) throw tooLarge(sizeCap);
       if (declaredSize !== null && received > declaredSize)
         throw mismatch('more', received, declaredSize);
+      await admit(received);
       await writing;
       writing = writer.write(batch);
       writing.catch((error) => broken.abort(error));

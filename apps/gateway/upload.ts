@@ -3,18 +3,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Handled } from '../../domain/command-handler.ts';
 import { AppendUnknown } from '../../domain/event-log.ts';
+import type { CallerCommand } from '../../domain/image/commands.ts';
 import type { AbortReason, ImageEvent, IngestFailure } from '../../domain/image/events.ts';
 import type { Image } from '../../domain/image/state.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
+import { LimitsUnavailable } from '../../domain/quota/limits.ts';
 import { Refused } from '../../domain/refused.ts';
 import { type StagedWriter, type Staging, StagingFull } from '../../domain/staging.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
+import type { GrowingHold } from '../quota-holds.ts';
 import type { Call, Trace } from './call.ts';
 import { ClientGone } from './client-gone.ts';
 import type { Commands } from './commands.ts';
 import { invite } from './expect-continue.ts';
 import { HttpError } from './http-error.ts';
 import type { LogTail } from './log-tail.ts';
+import { type GatewayQuota, noQuota, unlimitedHold, within } from './quota.ts';
 import { receive, WrongSize } from './receive.ts';
 import {
   type Patience,
@@ -75,6 +79,7 @@ export interface UploadPorts {
   /** Names this life of this process, as its heartbeat does. */
   readonly owner: string;
   readonly isDead: (owner: string) => boolean;
+  readonly quota: GatewayQuota;
   readonly sizeCap: number;
   readonly patience: Patience;
   readonly passStep: PassStep;
@@ -131,24 +136,49 @@ export function uploads(ports: UploadPorts): Uploads {
     }
   };
 
-  const begin = async (call: Call, key: Key, { declaredSize, store }: Intent): Promise<void> => {
+  /** Gives the room that it holds in the quota of the image's owner. */
+  const begin = async (
+    call: Call,
+    key: Key,
+    { declaredSize, store }: Intent,
+  ): Promise<GrowingHold> => {
     const { imageId, uploadId } = key;
     const { caller } = call;
     passStep('gateway.upload-deciding');
-    try {
-      await commands.append(call, imageId, {
-        type: 'BeginUpload',
-        caller,
-        uploadId,
-        owner,
-        declaredSize,
-        store,
-      });
-    } catch (error) {
+    const command = {
+      type: 'BeginUpload',
+      caller,
+      uploadId,
+      owner,
+      declaredSize,
+      store,
+    } as const;
+    const room = await roomFor(call, key, command);
+    const started = await within(room, () =>
+      commands.append(call, imageId, { ...command, reservation: room.reservationId }),
+    ).catch((error) => {
       if (error instanceof AppendUnknown) void abort(call, key, 'client-gone', error.message);
       throw error;
-    }
+    });
     passStep('gateway.upload-started');
+    void room.commit(['uploads'], started.position);
+    return room;
+  };
+
+  const roomFor = async (
+    call: Call,
+    key: Key,
+    command: CallerCommand & { readonly type: 'BeginUpload' },
+  ): Promise<GrowingHold> => {
+    const { quota } = ports;
+    const { declaredSize } = command;
+    if (quota === noQuota) return unlimitedHold;
+    passStep('gateway.quota-deciding');
+    const image = await commands.preview(key.imageId, command);
+    const arrival = { ...key, owner: image.owner, declaredSize, purpose: 'upload' } as const;
+    const room = await quota.forUpload(call, arrival);
+    passStep('gateway.quota-reserved');
+    return room;
   };
 
   /** Gives the size of what is durable in staging; whatever breaks is undone before it throws. */
@@ -159,6 +189,7 @@ export function uploads(ports: UploadPorts): Uploads {
     { declaredSize }: Intent,
     watch: UploadWatch,
     halt: AbortSignal,
+    room: GrowingHold,
   ): Promise<number> => {
     const over = new AbortController();
     halt.addEventListener('abort', () => over.abort(halt.reason), { once: true });
@@ -170,6 +201,7 @@ export function uploads(ports: UploadPorts): Uploads {
       const expected = { declaredSize, sizeCap: ports.sizeCap };
       const size = await receive(req, writer, expected, over.signal, {
         count: ports.countBytes,
+        admit: room.admit,
         passStep,
       });
       passStep('gateway.staging-sealed');
@@ -258,10 +290,17 @@ export function uploads(ports: UploadPorts): Uploads {
       const watch = watchUpload(tail, imageId, key.uploadId);
       inHand.set(key.uploadId, halt);
       try {
-        await begin(call, key, intent);
-        const size = await receiveWhole(call, key, exchange, intent, watch, halt.signal);
-        await complete(call, key, size);
-        await outcome(watch, exchange, halt.signal);
+        const room = await begin(call, key, intent);
+        try {
+          const size = await receiveWhole(call, key, exchange, intent, watch, halt.signal, room);
+          await room.settle(size);
+          if (isHeld(room)) passStep('gateway.quota-returned');
+          await complete(call, key, size);
+          await outcome(watch, exchange, halt.signal);
+        } finally {
+          await room.close();
+          if (isHeld(room)) passStep('gateway.quota-committed');
+        }
       } finally {
         inHand.delete(key.uploadId);
         watch.stop();
@@ -274,6 +313,8 @@ export function uploads(ports: UploadPorts): Uploads {
     },
   };
 }
+
+const isHeld = ({ reservationId }: GrowingHold): boolean => reservationId !== undefined;
 
 /** How long a durable body waits for a log that cannot be reached. */
 const completeWithinMs = 15_000;
@@ -306,6 +347,9 @@ function breach(error: unknown): { readonly reason: AbortReason; readonly answer
     return because(error.reason, error.reason === 'too-large' ? 413 : 400, error.message);
   if (error instanceof ClientGone)
     return because('client-gone', 400, 'The upload ended before its whole body had come.');
+  if (error instanceof Refused && error.code === 'quota-exceeded')
+    return because('quota-exceeded', 413, error.message);
+  if (error instanceof LimitsUnavailable) return because('staging-failed', 503, error.message);
   if (error instanceof StagingFull)
     return because('staging-full', 413, 'There is no room left for the upload.');
   if (error instanceof GatewayStopped)

@@ -8,7 +8,7 @@ import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { logUnprojectable } from '../log-unprojectable.ts';
 import { runPart } from '../part.ts';
 import { takeOvers } from '../take-overs.ts';
-import { projections } from './projections.ts';
+import { projections, projectionsFor } from './projections.ts';
 import { runProjector } from './run-projector.ts';
 
 /** One that writes, one that looks after generations; and one more for all, so that rebuilds never wait for each other. */
@@ -53,9 +53,10 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   });
   const watch = deathWatch(leases, { leaseMs, log: logger });
 
-  const notReady = new Set(projections);
+  const kept = projectionsFor(config);
+  const notReady = new Set(kept);
   await Promise.all(
-    projections.map((projection) =>
+    kept.map((projection) =>
       runProjector({
         projection,
         pool,

@@ -1,7 +1,10 @@
+import type { Config } from '../../infra/config/config.ts';
+import { isLimited } from '../../infra/limits/settings.ts';
 import { eventsProjection } from '../../projections/events/projection.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
 import { metadefsProjection } from '../../projections/metadefs/projection.ts';
 import type { Projection } from '../../projections/projection.ts';
+import { quotaProjection } from '../../projections/quota/projection.ts';
 import { tasksProjection } from '../../projections/tasks/projection.ts';
 
 /** Every read model that projectors keep, each with a lease, a checkpoint and generations of its own. */
@@ -10,7 +13,12 @@ export const projections: readonly Projection<object>[] = [
   metadefsProjection,
   eventsProjection,
   tasksProjection,
+  quotaProjection,
 ];
+
+/** Without what nobody asks with this configuration. */
+export const projectionsFor = (config: Config): readonly Projection<object>[] =>
+  projections.filter((projection) => projection !== quotaProjection || isLimited(config));
 
 /** The read models that the API answers from: a success waits until all of them show it. */
 export const answeredFrom: readonly string[] = [

@@ -6,13 +6,20 @@ import { bullmqJobQueue } from '../../infra/jobs/bullmq/job-queue.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
+import { isLimited } from '../../infra/limits/settings.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
+import { visible } from '../../infra/read-model/visible.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { storesOf } from '../../infra/store/stores.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
+import { quotaProjection } from '../../projections/quota/projection.ts';
+import { quotaQueries } from '../../projections/quota/queries.ts';
+import { handleImage } from '../handle-image.ts';
 import { runPart } from '../part.ts';
+import { quotaLedger } from '../quota-ledger.ts';
 import { workerMetrics } from './metrics.ts';
+import { settleQuotas } from './quota.ts';
 import { runWorker } from './worker.ts';
 
 await runPart('worker', process.env, process.argv.slice(2), async (part) => {
@@ -61,6 +68,15 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     },
   });
 
+  const running: Promise<void>[] = [];
+  const shownQuotas = visible(pool, postgresUrl, { log: logger, models: [quotaProjection.name] });
+  if (isLimited(config)) {
+    const quotas = quotaQueries(pool);
+    const ledger = quotaLedger({ log, quotas, visible: shownQuotas });
+    const ports = { log, handle: handleImage(log), ledger, quotas, watch, logger };
+    const everyMs = Math.min(1_000, leaseMs / 4);
+    running.push(settleQuotas({ ...ports, patienceMs: leaseMs }, everyMs, stopping));
+  }
   part.ready();
   await runWorker(
     {
@@ -92,6 +108,8 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     stopping,
   );
 
+  await Promise.all(running);
+  await shownQuotas.close();
   await queue.close();
   await threads.close();
   await watch.stop();

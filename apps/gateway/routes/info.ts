@@ -1,12 +1,17 @@
 import type { Access } from '../../../domain/image/access.ts';
 import { expectNoBody } from '../body.ts';
 import { HttpError } from '../http-error.ts';
+import type { GatewayQuota } from '../quota.ts';
 import type { GatewayRouter } from './routes.ts';
 
 /** What this site offers (reference, section 15). With one store there is nothing to choose between: 404. */
 export function infoRoutes(
   router: GatewayRouter,
-  { access, importMethods }: { access: Access; importMethods: readonly string[] },
+  {
+    access,
+    importMethods,
+    quota,
+  }: { access: Access; importMethods: readonly string[]; quota: Pick<GatewayQuota, 'usage'> },
 ): void {
   router.get('/v2/info/import', async (ctx) => {
     expectNoBody(ctx.req);
@@ -37,7 +42,7 @@ export function infoRoutes(
 
   router.get('/v2/info/usage', async (ctx) => {
     expectNoBody(ctx.req);
-    ctx.body = { usage: {} };
+    ctx.body = { usage: await quota.usage(ctx.call.caller.projectId) };
   });
 }
 
