@@ -18,7 +18,7 @@ import { authentication, type CallContext } from './call.ts';
 import { imageCommands } from './commands.ts';
 import { cors } from './cors.ts';
 import { errors } from './errors.ts';
-import { recentFacts } from './events/recent.ts';
+import { type RecentOptions, recentFacts } from './events/recent.ts';
 import { eventRoutes } from './events/routes.ts';
 import type { StreamPace } from './events/stream.ts';
 import { type Streams, streams } from './events/streams.ts';
@@ -80,7 +80,7 @@ type UploadSettings = Pick<
   'tail' | 'staging' | 'owner' | 'isDead' | 'sizeCap' | 'patience' | 'passStep'
 >;
 
-interface EventSettings {
+interface EventSettings extends Pick<RecentOptions, 'visible' | 'region' | 'keep'> {
   readonly facts: Events;
   /** Of the read model that `facts` are from. */
   readonly visible: Visible;
@@ -117,8 +117,8 @@ export function app(ports: AppPorts): App {
     countBytes: (bytes) => countBytes({ direction: 'in' }, bytes),
   });
   metrics.gauge('uploads_in_flight', 'Uploads that wait for their answer', uploading.inFlight);
-  const { facts, visible, region, pace } = ports.events;
-  const recent = recentFacts({ events: facts, visible, region, logger });
+  const { facts, region, pace } = ports.events;
+  const recent = recentFacts({ ...ports.events, events: facts, logger });
   const streaming = streams({ recent, events: facts, region, pace, logger });
   metrics.gauge('event_streams', 'Open streams of events', streaming.open);
   metrics.gauge('event_log_head', 'Position of the newest event', async () =>

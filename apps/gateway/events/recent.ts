@@ -50,7 +50,7 @@ export interface RecentOptions {
   readonly region: string;
   readonly logger: Logger;
   /** For tests: what is kept in memory. */
-  readonly keep?: { readonly facts: number; readonly weight: number };
+  readonly keep?: { readonly facts: number; readonly weight: number } | undefined;
 }
 
 const usualKeep = { facts: 2_000, weight: 16 * 1024 * 1024 };
