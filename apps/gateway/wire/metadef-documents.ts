@@ -55,14 +55,11 @@ export function wholeNamespace(record: NamespaceRecord, prefix = ''): JsonObject
     ...(objects.length === 0
       ? {}
       : {
-          objects: newestFirst(objects).map((object) => objectDocument(namespace, object, prefix)),
+          objects: objects.map((object) => objectDocument(namespace, object, prefix)),
         }),
-    ...(tags.length === 0 ? {} : { tags: newestFirst(tags).map(({ name }) => ({ name })) }),
+    ...(tags.length === 0 ? {} : { tags: [...tags].reverse().map(({ name }) => ({ name })) }),
   };
 }
-
-/** In the order of lists that nobody sorted. */
-export const newestFirst = (all: readonly Dated[]): readonly Dated[] => [...all].reverse();
 
 export const associationDocument = ({ definition, ...dated }: Dated): JsonObject => ({
   ...definition,

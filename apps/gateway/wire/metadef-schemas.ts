@@ -160,7 +160,10 @@ const property: DefinitionSchema = {
   name: 'property',
   properties: propertyFields,
   additionalProperties: false,
-  definitions: baseDefinitions,
+  definitions: {
+    ...baseDefinitions,
+    stringArray: { ...baseDefinitions.stringArray, minItems: 1 },
+  },
   required: ['type', 'title', 'name'],
 };
 

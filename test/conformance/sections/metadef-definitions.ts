@@ -29,10 +29,10 @@ export const metadefDefinitions = section('metadef definitions', (says) => {
   );
 
   says(
-    'GET of objects lists them, without a leading slash in schema',
-    withNamespace({ objects: [object] }, async ({ admin }, { path }) => {
+    'GET of objects lists them as they came, without a leading slash in schema',
+    withNamespace({ objects: [object, { name: 'a later one' }] }, async ({ admin }, { path }) => {
       const reply = await admin.get(`${path}/objects`);
-      reply.same('the objects', namesIn(reply, 'objects'), [object.name]);
+      reply.same('the objects', namesIn(reply, 'objects'), [object.name, 'a later one']);
       reply.that(
         'its schema',
         /^\/?v2\/schemas\/metadefs\/objects$/.test(String(reply.json().schema)),

@@ -1,9 +1,6 @@
-import { unknownDefinition } from '../../../../domain/metadef/namespace.ts';
 import { expectNoBody, jsonBody } from '../../body.ts';
 import { objectDocument } from '../../wire/metadef-documents.ts';
-import { pageOf } from '../../wire/metadef-queries.ts';
 import { objectFrom } from '../../wire/metadef-requests.ts';
-import { parametersOf } from '../../wire/query-string.ts';
 import type { GatewayRouter } from '../routes.ts';
 import {
   definitionIn,
@@ -23,13 +20,11 @@ export function objectRoutes(router: GatewayRouter, ports: MetadefPorts): void {
 
   router.get(all, async (ctx) => {
     expectNoBody(ctx.req);
-    const parameters = parametersOf(ctx.querystring);
     const name = namespaceIn(ctx);
     const record = await visibleNamespace(ports, name, ctx.call, 'get_metadef_objects');
-    const page = pageOf(record.objects, parameters, (marker) =>
-      unknownDefinition(kind, marker, name),
-    );
-    const shown = access.allows('get_metadef_object', record, ctx.call.caller) ? page : [];
+    const shown = access.allows('get_metadef_object', record, ctx.call.caller)
+      ? record.objects
+      : [];
     ctx.body = {
       objects: shown.map((object) => objectDocument(name, object)),
       schema: 'v2/schemas/metadefs/objects', // without the slash, as the original has it
