@@ -34,6 +34,7 @@ const differing: Readonly<Record<string, Needs>> = {
   domain: { budgetSeconds: 120, packages: [], postgres: false },
   config: { budgetSeconds: 60, packages: [], postgres: false },
   identity: { postgres: false },
+  relay: { postgres: false },
   'test-command': { budgetSeconds: 120, packages: [], postgres: false },
 };
 

@@ -1,0 +1,95 @@
+import type { EventLog, RecordedEvent } from '../../../domain/event-log.ts';
+import { cloudEventOf } from '../../outside/cloud-event.ts';
+import { standings } from '../../outside/standings.ts';
+import { subjectOf, subjectToken } from '../../outside/subject.ts';
+import type { Lane, Message } from './relay.ts';
+import type { StreamShape } from './streams.ts';
+
+/** Where messages go, and how the streams are kept; each lane has a stream of its own, named after this one. */
+export interface BusPlace
+  extends Pick<StreamShape, 'maxAgeMs' | 'maxBytes' | 'duplicateWindowMs' | 'replicas'> {
+  readonly stream: string;
+  readonly region: string;
+}
+
+/** What there are documents of. Named one by one: notifications have subjects beside them. */
+const kinds = ['image', 'metadef', 'import'] as const;
+const encode = (document: unknown): Uint8Array => Buffer.from(JSON.stringify(document));
+
+export const subjectPrefix = (region: string): string => `daguerre.v1.${subjectToken(region)}`;
+
+/** Facts as CloudEvents, for integrators: as much of the log as the limits of the stream allow. */
+export function eventsLane(log: Pick<EventLog, 'readStream'>, place: BusPlace): Lane {
+  const { stream, region, ...limits } = place;
+  const known = standings(log);
+  const prefix = subjectPrefix(region);
+  return {
+    name: 'events',
+    shape: { ...limits, name: stream, subjects: kinds.map((kind) => `${prefix}.${kind}.>`) },
+    from: 'start',
+    async messagesOf(event, maxBytes) {
+      const outside = await known.outsideOf(event);
+      if (outside === undefined) return [];
+      const document = cloudEventOf(event, { ...outside, region });
+      if (document === undefined) return [];
+      const body = encode(document);
+      return [
+        {
+          id: event.id,
+          subject: subjectOf(event, { region, projectId: outside.projectId }),
+          contentType: 'application/cloudevents+json',
+          body: body.length <= maxBytes ? body : encode(withoutData(document, event)),
+        },
+      ];
+    },
+  };
+}
+
+/** CloudEvents' "claim check": data that the server does not take is to be had as a page of one event. */
+const withoutData = (document: object, { position }: RecordedEvent): object => ({
+  ...document,
+  data: undefined,
+  dataref: `/events/v1?after=${position - 1n}&limit=1`,
+});
+
+/** Enough for processes that were away for as long as a restart takes; who misses more reads the log. */
+const ownLimits = { maxAgeMs: 3_600_000, maxBytes: 256 * 1024 * 1024 } as const;
+
+export const ownStream = (stream: string): string => `${stream}_OWN`;
+
+/** Every event as it is, for our own processes: not for integrators, whose NATS users should not see its subjects. */
+export function ownLane({ stream, region, duplicateWindowMs, replicas }: BusPlace): Lane {
+  const prefix = `daguerre.own.v1.${subjectToken(region)}`;
+  return {
+    name: 'own',
+    shape: {
+      ...ownLimits,
+      duplicateWindowMs,
+      replicas,
+      name: ownStream(stream),
+      subjects: [`${prefix}.>`],
+    },
+    from: 'now',
+    async messagesOf(event, maxBytes) {
+      const body = ownBody(event);
+      // Who follows sees from the next message that it lacks this one, and reads it from the log.
+      if (body.length > maxBytes) return [];
+      const subject = `${prefix}.${subjectToken(event.streamId.split('-', 1)[0] ?? '')}`;
+      return [{ id: event.id, subject, contentType: 'application/json', body }];
+    },
+  };
+}
+
+const ownBody = (event: RecordedEvent): Uint8Array =>
+  encode({ ...event, position: String(event.position) });
+
+/** The event in such a message. */
+export function eventIn(body: Uint8Array): RecordedEvent {
+  const event = JSON.parse(Buffer.from(body).toString()) as RecordedEvent & {
+    position: string;
+    recordedAt: string;
+  };
+  return { ...event, position: BigInt(event.position), recordedAt: new Date(event.recordedAt) };
+}
+
+export type { Lane, Message };
