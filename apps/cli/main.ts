@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { ConfigError } from '../../infra/config/config.ts';
 import { type Command, UsageError } from './command.ts';
+import { eventsCommand } from './events.ts';
 import { metadefsCommand } from './metadefs.ts';
 import { migrateCommand } from './migrate.ts';
 import { policyCommand } from './policy.ts';
@@ -13,6 +14,7 @@ const commands: readonly Command[] = [
   statusCommand,
   migrateCommand,
   rebuildCommand,
+  eventsCommand,
   metadefsCommand,
   policyCommand,
 ];

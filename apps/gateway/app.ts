@@ -7,6 +7,7 @@ import { imageDecider } from '../../domain/image/image.ts';
 import type { MetadefAccess } from '../../domain/metadef/access.ts';
 import { namespaceDecider } from '../../domain/metadef/namespace.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
+import { areSeveral, type Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Metrics, Snapshot } from '../../infra/telemetry/metrics.ts';
 import type { Events } from '../../projections/events/events.ts';
@@ -24,6 +25,7 @@ import type { StreamPace } from './events/stream.ts';
 import { type Streams, streams } from './events/streams.ts';
 import type { HouseRules } from './house-rules.ts';
 import type { Identity } from './identity.ts';
+import { locator } from './locator.ts';
 import { metadefCommands } from './metadef-commands.ts';
 import { type GatewayQuota, noQuota } from './quota.ts';
 import { recordingRefusals } from './recording-refusals.ts';
@@ -32,14 +34,16 @@ import { requestLog } from './request-log.ts';
 import { actionRoutes } from './routes/actions.ts';
 import { cacheRoutes } from './routes/cache.ts';
 import { health } from './routes/health.ts';
-import { imageDataRoutes, type Stores } from './routes/image-data.ts';
+import { imageDataRoutes } from './routes/image-data.ts';
 import { imageRoutes } from './routes/images.ts';
 import { infoRoutes } from './routes/info.ts';
+import { locationRoutes } from './routes/locations.ts';
 import { memberRoutes } from './routes/members.ts';
 import { metadefRoutes } from './routes/metadefs/metadefs.ts';
 import { methods } from './routes/methods.ts';
 import { newRouter } from './routes/routes.ts';
 import { schemaRoutes } from './routes/schemas.ts';
+import { storeRoutes } from './routes/stores.ts';
 import { tagRoutes } from './routes/tags.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { versions } from './routes/versions.ts';
@@ -47,6 +51,7 @@ import { taskCommands } from './task-commands.ts';
 import { unreadBody } from './unread-body.ts';
 import { type UploadPorts, type Uploads, uploads } from './upload.ts';
 import { decodableUrl } from './url.ts';
+import type { Showing } from './wire/places.ts';
 
 /** Everything that the API is made of. */
 export interface AppPorts extends HouseRules {
@@ -65,6 +70,7 @@ export interface AppPorts extends HouseRules {
   /** Of the processes that have no page of their own: workers and projectors. */
   readonly metricsOfOthers: () => Promise<readonly Snapshot[]>;
   readonly stores: Stores;
+  readonly showing: Showing;
   readonly uploads: UploadSettings;
   /** Absent where no limit is set. */
   readonly quota?: GatewayQuota;
@@ -128,12 +134,19 @@ export function app(ports: AppPorts): App {
     Number((await log.head()) - (await images.checkpoint())),
   );
   const router = newRouter();
-  imageRoutes(router, { commands, images, access, importMethods, baseUrl, schema, pages });
+  const { limits, showing, stores } = ports;
+  const locating = locator(stores, ports.uploads.sizeCap);
+  imageRoutes(router, {
+    ...{ commands, images, access, importMethods, baseUrl, schema, pages },
+    ...{ limits, stores, showing, locator: locating },
+  });
+  locationRoutes(router, { access, commands, images, stores, locator: locating });
+  storeRoutes(router, { access, commands, stores });
   imageDataRoutes(router, {
     uploads: uploading,
     images,
     access,
-    stores: ports.stores,
+    stores,
     logger,
     countBytes: (bytes) => countBytes({ direction: 'out' }, bytes),
   });
@@ -141,7 +154,7 @@ export function app(ports: AppPorts): App {
   tagRoutes(router, { commands, schema });
   actionRoutes(router, { commands });
   schemaRoutes(router, { schema });
-  infoRoutes(router, { access, importMethods, quota });
+  infoRoutes(router, { importMethods, quota });
   cacheRoutes(router, { access });
   const { metadefs, metadefAccess } = ports;
   metadefRoutes(router, {
@@ -175,7 +188,7 @@ export function app(ports: AppPorts): App {
   );
   koa.use(cors(ports.origins));
   koa.use(decodableUrl);
-  koa.use(versions(baseUrl));
+  koa.use(versions(baseUrl, areSeveral(stores)));
   koa.use(authentication(ports.identity));
   koa.use(methods(router));
   koa.use(recordingRefusals(router, ports.refusals));

@@ -9,7 +9,7 @@ import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
-import { filesystemStore } from '../../infra/store/filesystem.ts';
+import { storesOf } from '../../infra/store/stores.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { eventsProjection } from '../../projections/events/projection.ts';
 import { eventQueries } from '../../projections/events/queries.ts';
@@ -114,7 +114,11 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     logger,
     metrics: processMetrics('gateway'),
     metricsOfOthers: () => metricsOfParts(leases, ['worker', 'projector'], 10 * leaseMs),
-    stores: { byId: new Map([['file', filesystemStore(config['store-dir'])]]), defaultId: 'file' },
+    stores: storesOf(config),
+    showing: {
+      locations: config['show-multiple-locations'],
+      directUrl: config['show-image-direct-url'],
+    },
     uploads: {
       tail,
       staging: filesystemStaging(config['staging-dir']),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { ObjectMissing, StoreUnavailable } from '../../domain/store.ts';
+import { type NamedStore, type Stores, storesFrom } from '../../infra/store/stores.ts';
 import { admin, bob, reader, startGateway } from '../support/gateway.ts';
 import { hex } from '../support/gateway-worker.ts';
 import { ask, rawConnection } from '../support/http.ts';
@@ -9,6 +10,13 @@ import { until } from '../support/until.ts';
 
 const mebibyte = 1024 * 1024;
 const bytes = randomBytes(3 * mebibyte + 17);
+
+/** The same stores, read in another way. */
+const withReader = ({ all, defaultId }: Stores, reader: NamedStore['reader']): Stores =>
+  storesFrom(
+    all.map((store) => ({ ...store, reader })),
+    defaultId,
+  );
 
 describe('GET /v2/images/{id}/file', () => {
   test('gives the whole data with its length and hex md5', async (t) => {
@@ -130,12 +138,8 @@ describe('GET /v2/images/{id}/file', () => {
     let failure: Error = new ObjectMissing('x');
     const gateway = await startGateway(t, {
       change: (ports) => {
-        const store = {
-          ...ports.stores.byId.get('file'),
-          open: async () => Promise.reject(failure),
-        };
-        const byId = new Map([['file', store as never]]);
-        return { ...ports, stores: { byId, defaultId: 'file' } };
+        const reader = { open: async () => Promise.reject(failure) };
+        return { ...ports, stores: withReader(ports.stores, reader) };
       },
     });
     // The worker keeps its own way to the store.
@@ -149,15 +153,13 @@ describe('GET /v2/images/{id}/file', () => {
     let deleteImage = async (): Promise<unknown> => undefined;
     const gateway = await startGateway(t, {
       change: (ports) => {
-        const store = {
-          ...ports.stores.byId.get('file'),
+        const reader = {
           open: async (key: string) => {
             await deleteImage();
             throw new ObjectMissing(key);
           },
         };
-        const byId = new Map([['file', store as never]]);
-        return { ...ports, stores: { byId, defaultId: 'file' } };
+        return { ...ports, stores: withReader(ports.stores, reader) };
       },
     });
     const id = await gateway.createActive(small);
@@ -170,12 +172,11 @@ describe('GET /v2/images/{id}/file', () => {
     let truncated = false;
     const gateway = await startGateway(t, {
       change: (ports) => {
-        const real = ports.stores.byId.get('file');
+        const [real] = ports.stores.all;
         if (real === undefined) throw new Error('there is no store');
-        const store = {
-          ...real,
+        const reader = {
           async open(key: string) {
-            const object = await real.open(key);
+            const object = await real.reader.open(key);
             open += 1;
             return {
               size: object.size,
@@ -188,7 +189,7 @@ describe('GET /v2/images/{id}/file', () => {
             };
           },
         };
-        return { ...ports, stores: { byId: new Map([['file', store]]), defaultId: 'file' } };
+        return { ...ports, stores: withReader(ports.stores, reader) };
       },
     });
     const id = await gateway.createActive(Buffer.alloc(32 * mebibyte));

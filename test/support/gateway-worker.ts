@@ -27,7 +27,11 @@ export function pipeline(log: EventLog, owner = 'worker-test') {
 
 /** Ingests every staged upload at once, without looking into it, until `signal` aborts. */
 export async function eagerWorker(
-  { log, staging, store }: { log: EventLog; staging: Staging; store: Store },
+  {
+    log,
+    staging,
+    writerOf,
+  }: { log: EventLog; staging: Staging; writerOf: (store: string) => Store },
   signal: AbortSignal,
 ): Promise<void> {
   const tell = pipeline(log);
@@ -38,15 +42,26 @@ export async function eagerWorker(
       const imageId = recorded.streamId.slice('image-'.length);
       const { size, uploadId } = event.data;
       await tell(imageId, { type: 'ClaimIngest', uploadId, supersedes: 0, owner: 'worker-test' });
-      const result = await stored(staging, store, { imageId, uploadId }, size);
+      const store = await storeNamedIn(log, recorded.streamId);
+      const copy = { id: store, writer: writerOf(store) };
+      const result = await stored(staging, copy, { imageId, uploadId }, size);
       await tell(imageId, { type: 'CompleteIngest', uploadId, epoch: 1, result });
       await staging.remove({ imageId, uploadId });
     }
 }
 
+async function storeNamedIn(log: EventLog, streamId: string): Promise<string> {
+  const events = (await log.readStream(streamId)).events as unknown as readonly ImageEvent[];
+  const named = events.findLast(
+    ({ type }) => type === 'UploadStarted' || type === 'ImportRequested',
+  );
+  if (named?.type === 'ImportRequested') return named.data.stores[0] ?? '';
+  return named?.type === 'UploadStarted' ? named.data.store : '';
+}
+
 async function stored(
   staging: Staging,
-  store: Store,
+  { id, writer }: { readonly id: string; readonly writer: Store },
   staged: { readonly imageId: string; readonly uploadId: string },
   size: number,
 ): Promise<IngestResult> {
@@ -54,10 +69,10 @@ async function stored(
   const bytes = Buffer.alloc(size);
   await reader.read(bytes, 0);
   const key = storeKey(staged.imageId, staged.uploadId, 1);
-  await store.promote(reader, key, size, new AbortController().signal);
+  await writer.promote(reader, key, size, new AbortController().signal);
   await reader.close();
   return {
-    stored: [{ store: 'file', key }],
+    stored: [{ store: id, key }],
     digests: { md5: hex('md5', bytes), sha512: hex('sha512', bytes) },
     algorithm: 'sha512',
     detected: 'raw',

@@ -19,6 +19,7 @@ import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import { identityNone } from '../../infra/identity/none/identity.ts';
 import { memoryStaging } from '../../infra/staging/memory.ts';
 import { memoryStore } from '../../infra/store/memory.ts';
+import { storesFrom } from '../../infra/store/stores.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { memoryEvents } from './gateway-events.ts';
@@ -27,6 +28,7 @@ import { memoryMetadefs } from './gateway-metadefs.ts';
 import { memoryTasks } from './gateway-tasks.ts';
 import { eagerWorker } from './gateway-worker.ts';
 import { type Answer, type Asked, ask } from './http.ts';
+import { writableStore } from './stores.ts';
 
 /** Tokens of three callers; each `member` sees only its own project's and what is shared with everybody. */
 export const admin = 'root:operations:admin';
@@ -93,7 +95,8 @@ export async function startGateway(
   const ports = change({
     ...usualHouseRules,
     log,
-    stores: { byId: new Map([['file', store]]), defaultId: 'file' },
+    stores: storesFrom([writableStore('file', store)], 'file'),
+    showing: { locations: false, directUrl: false },
     uploads: {
       tail: await logTail(log, ending.signal),
       staging,
@@ -122,7 +125,10 @@ export async function startGateway(
   });
   const { handle, uploads, streams } = app(ports);
   const server = gatewayServer(handle, quiet);
-  const working = worker ? eagerWorker({ log, staging, store }, ending.signal) : undefined;
+  // The worker keeps its own way to the usual store, whatever a test makes of the gateway's.
+  const writerOf = (id: string): Store =>
+    id === 'file' ? store : (ports.stores.byId.get(id)?.writer ?? store);
+  const working = worker ? eagerWorker({ log, staging, writerOf }, ending.signal) : undefined;
   const port = await server.listen(0, '127.0.0.1');
   const stop = (graceMs: number) => {
     streams.stop();

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Access } from '../../../domain/image/access.ts';
 import { Refused } from '../../../domain/refused.ts';
-import { ObjectMissing, type Store } from '../../../domain/store.ts';
+import { areSeveral, type Stores } from '../../../infra/store/stores.ts';
 import type { Logger } from '../../../infra/telemetry/logger.ts';
 import type { Images } from '../../../projections/images/images.ts';
 import { expectNoBody } from '../body.ts';
+import { inReadOrder, openFirst } from '../copies.ts';
 import { HttpError } from '../http-error.ts';
 import { type ByteRange, contentRangeOf, rangeOf } from '../range.ts';
 import { sendBytes } from '../send-bytes.ts';
@@ -15,12 +16,6 @@ import { visibleImage } from './images.ts';
 import type { GatewayRouter, Handler } from './routes.ts';
 
 const lookAgainMs = 250;
-
-/** Where bytes lie: stores by the ids that operators give them. */
-export interface Stores {
-  readonly byId: ReadonlyMap<string, Store>;
-  readonly defaultId: string;
-}
 
 /** The bytes of an image in and out (reference, section 8). */
 export function imageDataRoutes(
@@ -41,12 +36,26 @@ export function imageDataRoutes(
     countBytes: (bytes: number) => void;
   },
 ): void {
+  /** As an upload would be refused, and if it would not, because the store is closed. */
+  const refuseReadOnly = async (ctx: Parameters<Handler>[0], store: string): Promise<never> => {
+    const record = await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
+    access.authorize('upload_image', record, ctx.call.caller);
+    if (record.status !== 'queued')
+      throw new Refused(
+        'image-not-queued',
+        `Image status transition from ${record.status} to saving is not allowed`,
+      );
+    throw new HttpError(410, `The store ${store} is read-only.`);
+  };
+
   router.put('/v2/images/:imageId/file', async (ctx) => {
     if (ctx.headers['content-type'] !== 'application/octet-stream')
       throw new HttpError(415, 'The Content-Type of image data must be application/octet-stream.');
     const declaredSize = declaredSizeOf(ctx);
     const store = ctx.get('X-Image-Meta-Store') || stores.defaultId;
-    if (!stores.byId.has(store)) throw new HttpError(400, `There is no store named ${store}.`);
+    const known = stores.byId.get(store);
+    if (known === undefined) throw new HttpError(400, `There is no store named ${store}.`);
+    if (known.writer === null) await refuseReadOnly(ctx, store);
     await uploads.upload(ctx.call, imageIdOf(ctx), ctx, { declaredSize, store });
     ctx.status = 204;
   });
@@ -61,20 +70,20 @@ export function imageDataRoutes(
         'The requested image has been deactivated. Image data download is forbidden.',
         'download_image',
       );
-    if (parametersOf(ctx.querystring).some(([name]) => name === 'prefer'))
-      throw new HttpError(400, 'Stores cannot be preferred: there is only one.');
+    const preferred = preferredIn(ctx.querystring, stores);
+    if (preferred !== undefined) access.authorize('download_from_store', record, ctx.call.caller);
     ctx.status = 204;
     const { checksum, size } = record;
-    const [location] = record.locations;
     const part = partOf(ctx, size ?? 0);
-    if (location === undefined || size === null) return;
-    const { store, key: storeKey } = location;
-    const object = await opened(stores, store, storeKey);
+    if (record.locations.length === 0 || size === null) return;
+    const { requestId } = ctx.call;
+    const copies = inReadOrder(record.locations, stores, preferred);
+    const object = await openFirst(copies, size, stores, logger.child({ requestId }));
     if (object === undefined) {
       // Bytes of a deleted image may go before the read model shows that it is deleted.
       await delay(lookAgainMs);
       await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
-      logger.error({ requestId: ctx.call.requestId, storeKey }, 'the bytes of an image are gone');
+      logger.error({ requestId, imageId: record.id }, 'the bytes of an image are gone');
       return;
     }
     try {
@@ -109,15 +118,14 @@ function partOf(ctx: Parameters<Handler>[0], size: number): ByteRange | undefine
   return contentRange === '' ? undefined : contentRangeOf(contentRange, size);
 }
 
-/** Undefined where the store has nothing under the key. */
-async function opened(stores: Stores, storeId: string, storeKey: string) {
-  const store = stores.byId.get(storeId);
-  if (store === undefined)
-    throw new HttpError(503, `The image lies in the store ${storeId}, which is not configured.`);
-  try {
-    return await store.open(storeKey);
-  } catch (error) {
-    if (!(error instanceof ObjectMissing)) throw error;
-    return undefined;
-  }
+/** The stores that `prefer=one,two` names; undefined where there is no such parameter. */
+function preferredIn(querystring: string, stores: Stores): readonly string[] | undefined {
+  const given = parametersOf(querystring).filter(([name]) => name === 'prefer');
+  if (given.length === 0) return undefined;
+  if (!areSeveral(stores))
+    throw new HttpError(400, 'Stores cannot be preferred: there is only one.');
+  const ids = given.flatMap(([, value]) => value.split(',').map((id) => id.trim()));
+  const unknown = ids.find((id) => !stores.byId.has(id));
+  if (unknown !== undefined) throw new HttpError(400, `There is no store named ${unknown}.`);
+  return ids;
 }

@@ -1,16 +1,21 @@
 import type { Access } from '../../../domain/image/access.ts';
+import type { ImageLimits } from '../../../domain/image/attributes.ts';
+import { areSeveral, type Stores } from '../../../infra/store/stores.ts';
 import type { Images } from '../../../projections/images/images.ts';
 import type { ImageRecord } from '../../../projections/images/record.ts';
 import type { BaseUrl } from '../base-url.ts';
 import { expectNoBody, jsonBody } from '../body.ts';
 import type { Call } from '../call.ts';
 import { type Commands, unknownImage } from '../commands.ts';
+import type { Locator } from '../locator.ts';
+import { lookedAt, withoutLocations } from '../patched-locations.ts';
 import { creationFrom } from '../wire/create.ts';
 import { imageDocument, type Reading } from '../wire/image.ts';
 import { pageDocument } from '../wire/image-page.ts';
 import type { ImageSchema } from '../wire/image-schema.ts';
 import { patchFrom, patchVersion } from '../wire/json-patch.ts';
 import { listQueryFrom, type PageSizes } from '../wire/list-query.ts';
+import { placesOf, type Showing } from '../wire/places.ts';
 import { parametersOf } from '../wire/query-string.ts';
 import { imageIdOf } from './image-id.ts';
 import type { GatewayRouter } from './routes.ts';
@@ -26,6 +31,10 @@ export function imageRoutes(
     baseUrl,
     schema,
     pages,
+    limits,
+    stores,
+    showing,
+    locator,
   }: {
     commands: Commands;
     images: Images;
@@ -34,11 +43,16 @@ export function imageRoutes(
     baseUrl: BaseUrl;
     schema: ImageSchema;
     pages: PageSizes;
+    limits: ImageLimits;
+    stores: Stores;
+    showing: Showing;
+    locator: Locator;
   },
 ): void {
   const readingOf = ({ caller }: Call): Reading => ({
     isReadable: (property) => access.ruleAgainst('read', property, caller) === undefined,
     schema,
+    placesOf: (record) => placesOf(record, access.isAdmin(caller), stores, showing),
   });
 
   router.post('/v2/images', async (ctx) => {
@@ -48,6 +62,8 @@ export function imageRoutes(
     ctx.set('Location', `${baseUrl(ctx.req)}/v2/images/${record.id}`);
     if (importMethods.length > 0)
       ctx.set('OpenStack-image-import-methods', importMethods.join(','));
+    if (areSeveral(stores))
+      ctx.set('OpenStack-image-store-ids', stores.all.map(({ id }) => id).join(','));
     ctx.body = imageDocument(record, readingOf(ctx.call));
   });
 
@@ -73,11 +89,20 @@ export function imageRoutes(
 
   router.patch('/v2/images/:imageId', async (ctx) => {
     const version = patchVersion(ctx.headers['content-type']);
-    const operations = patchFrom(await jsonBody(ctx), version, schema);
+    const asked = patchFrom(await jsonBody(ctx), version, schema);
     const imageId = imageIdOf(ctx);
+    const seen = () => visibleImage({ images, access }, imageId, ctx.call);
+    const operations =
+      withoutLocations(asked) ??
+      (await lookedAt(asked, await seen(), ctx.call, {
+        access,
+        areShown: showing.locations,
+        locator,
+        quota: limits.locations,
+      }));
     const record =
       operations.length === 0 // nothing is saved, so that seeing the image is enough
-        ? await visibleImage({ images, access }, imageId, ctx.call)
+        ? await seen()
         : await commands.performAndShow(ctx.call, imageId, {
             type: 'UpdateImage',
             caller: ctx.call.caller,

@@ -1,20 +1,22 @@
 import type { Middleware } from 'koa';
 import type { BaseUrl } from '../base-url.ts';
 
-/** Minor versions that a site with one store and no cache offers, in the order of the reference, section 2. */
-const minors = [15, 9, 17, 7, 6, 5, 4, 3, 2, 1, 0] as const;
+/** Minor versions that a site without a cache offers, in the order of the reference, section 2. */
+const minorsOf = (hasSeveralStores: boolean): readonly number[] =>
+  hasSeveralStores
+    ? [15, 13, 12, 11, 10, 9, 8, 17, 7, 6, 5, 4, 3, 2, 1, 0]
+    : [15, 9, 17, 7, 6, 5, 4, 3, 2, 1, 0];
 const currentMinor = 17;
-
-const offered: ReadonlySet<string> = new Set(['v2', ...minors.map((minor) => `v2.${minor}`)]);
 
 /**
  * Finds the version in the `Accept` header or the path's first segment, and lets `/v2.N/…` go on as `/v2/…`.
  * `/versions` and every unknown version are answered here, with what there is and without asking who calls. `/events`
  * is no part of the Image API and has a version of its own.
  */
-export const versions =
-  (baseUrl: BaseUrl): Middleware =>
-  async (ctx, next) => {
+export const versions = (baseUrl: BaseUrl, hasSeveralStores: boolean): Middleware => {
+  const minors = minorsOf(hasSeveralStores);
+  const offered: ReadonlySet<string> = new Set(['v2', ...minors.map((minor) => `v2.${minor}`)]);
+  return async (ctx, next) => {
     const choices = (status: 200 | 300): void => {
       ctx.status = status;
       ctx.body = { versions: minors.map((minor) => entry(minor, `${baseUrl(ctx.req)}/v2/`)) };
@@ -27,6 +29,7 @@ export const versions =
     ctx.path = accepted === undefined ? `/v2${ctx.path.slice(first.length + 1)}` : `/v2${ctx.path}`;
     await next();
   };
+};
 
 const entry = (minor: number, href: string) => ({
   id: `v2.${minor}`,

@@ -12,10 +12,15 @@ export interface Reading {
   /** Whether a custom property is the caller's to read. */
   readonly isReadable: (property: string) => boolean;
   readonly schema: ImageSchema;
+  /** Where its bytes are, as far as the caller may know. */
+  readonly placesOf: (record: ImageRecord) => JsonObject;
 }
 
 /** An image as clients know it (reference, section 3.1): every base field, custom properties beside them. */
-export function imageDocument(record: ImageRecord, { isReadable, schema }: Reading): JsonObject {
+export function imageDocument(
+  record: ImageRecord,
+  { isReadable, placesOf, schema }: Reading,
+): JsonObject {
   const failed = record.status === 'queued' && record.failure !== null;
   const properties = Object.entries(record.properties)
     .filter(([name]) => isReadable(name))
@@ -40,6 +45,7 @@ export function imageDocument(record: ImageRecord, { isReadable, schema }: Readi
     os_hash_algo: record.hashAlgorithm,
     os_hash_value: record.hashValue,
     tags: record.tags,
+    ...placesOf(record),
     created_at: timestamp(record.createdAt),
     updated_at: timestamp(record.updatedAt),
     self: `/v2/images/${record.id}`,

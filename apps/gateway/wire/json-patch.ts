@@ -3,6 +3,7 @@ import { Refused } from '../../../domain/refused.ts';
 import { HttpError } from '../http-error.ts';
 import { checkValue, fieldValue, guardName, isWritableField, writableFields } from './fields.ts';
 import type { ImageSchema } from './image-schema.ts';
+import { type LocationAsk, locationAsk } from './locations.ts';
 import { propertyText } from './property-values.ts';
 
 /** 2.1 is `{op, path, value}`; 2.0 is the older `{add|remove|replace: path, value}`. */
@@ -15,6 +16,9 @@ const mediaTypes: ReadonlyMap<string, PatchVersion> = new Map([
 
 /** An honest patch changes each of 128 properties and a dozen fields a few times at most. */
 const maxOperations = 1024;
+
+/** What is meant, but for locations, which have to be looked at. */
+export type AskedOperation = PatchOperation | LocationAsk;
 
 const operationNames = ['add', 'remove', 'replace'] as const;
 type OperationName = (typeof operationNames)[number];
@@ -35,7 +39,7 @@ export function patchFrom(
   document: unknown,
   version: PatchVersion,
   schema: ImageSchema,
-): readonly PatchOperation[] {
+): readonly AskedOperation[] {
   if (!Array.isArray(document))
     throw new HttpError(400, 'Request body must be a JSON array of operation objects.');
   if (document.length > maxOperations)
@@ -47,22 +51,19 @@ function operationFrom(
   element: unknown,
   version: PatchVersion,
   schema: ImageSchema,
-): PatchOperation {
+): AskedOperation {
   if (typeof element !== 'object' || element === null || Array.isArray(element))
     throw new HttpError(400, 'Operations must be JSON objects.');
   const given = element as Readonly<Record<string, unknown>>;
   const name = operationName(given, version);
   const pointer = version === '2.1' ? given.path : given[name];
-  const { root, isElement } = targetOf(pointer, name);
+  const { root, element: place } = targetOf(pointer, name);
   if (name !== 'remove' && !Object.hasOwn(given, 'value'))
     throw new HttpError(400, `Operation "${name}" requires a member named "value".`);
   guardName(root);
-  if (name !== 'remove') checkValue(schema, root, isElement ? [given.value] : given.value);
-  if (root === 'locations')
-    throw new Refused(
-      'not-allowed',
-      "It's not allowed to add, replace or remove locations if locations are invisible.",
-    );
+  if (name !== 'remove')
+    checkValue(schema, root, place === undefined ? given.value : [given.value]);
+  if (root === 'locations') return locationAsk(name, place, given.value);
   return meant(name, root, given.value, version);
 }
 
@@ -107,7 +108,7 @@ function operationName(
 function targetOf(
   pointer: unknown,
   name: OperationName,
-): { readonly root: string; readonly isElement: boolean } {
+): { readonly root: string; readonly element: string | undefined } {
   if (typeof pointer !== 'string')
     throw new HttpError(400, `Unable to find a path in the "${name}" operation.`);
   const [empty, ...segments] = pointer.split('/').map((segment) => segment.trim());
@@ -128,5 +129,8 @@ function targetOf(
     /^(\d+|-)$/.test(index ?? '');
   if (root === '' || (segments.length > 1 && !isElement))
     throw new HttpError(400, `Invalid JSON pointer for this resource: ${JSON.stringify(pointer)}.`);
-  return { root, isElement };
+  // Upstream lets nobody add or remove the whole list.
+  if (root === 'locations' && !isElement && name !== 'replace')
+    throw new HttpError(400, `Invalid JSON pointer for this resource: ${JSON.stringify(pointer)}.`);
+  return { root, element: isElement ? index : undefined };
 }
