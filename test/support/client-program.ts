@@ -2,7 +2,7 @@
  * Runs a console script of Debian's Python packages for each line of standard input, in a fork of a process that has
  * imported it already: importing takes ten times as long as most commands. A line is JSON with `id`, `args`, `env`, and
  * the files `out` and `err` for what the command writes; `{"id", "code"}` is printed when it has ended. Standard input
- * is closed for the command. Ends when its own standard input does.
+ * is a terminal for the command, at which nobody types. Ends when its own standard input does.
  */
 export const clientProgram = `
 import importlib, importlib.metadata, json, os, signal, sys, traceback
@@ -18,8 +18,8 @@ for module in modules:
 def run(asked):
     os.environ.clear()
     os.environ.update(asked["env"])
-    os.close(0)
-    sys.stdin = None
+    os.dup2(os.openpty()[1], 0)
+    sys.stdin = open(0, closefd=False)
     for number, file in ((1, asked["out"]), (2, asked["err"])):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     sys.argv = [command, *asked["args"]]
