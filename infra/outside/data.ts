@@ -9,7 +9,12 @@ const visibility = z.enum(visibilities);
 const memberStatus = z.enum(memberStatuses);
 const member = text.describe('Id of the project that the image is shared with.');
 const store = text.describe('Id of a store of this site.');
-const digests = z.record(text, text).describe('Hex digests by algorithm.');
+/** Kept as it is, since a record would lose an entry that is called `__proto__`. */
+const texts = z
+  .any()
+  .refine(isTexts)
+  .meta({ type: 'object', additionalProperties: { type: 'string' } });
+const digests = texts.describe('Hex digests by algorithm.');
 const reason = text.describe('A word for programs. More of them may come.');
 const message = text.describe('For people.');
 const none = z.object({});
@@ -25,7 +30,7 @@ const attributes = z.object({
   minDisk: z.int().describe('GiB.'),
   minRam: z.int().describe('MiB.'),
   tags: z.array(text),
-  properties: z.record(text, text),
+  properties: texts,
 });
 
 const value = z.union([text, z.number(), z.boolean(), z.null()]);
@@ -104,6 +109,14 @@ export const withheld: Readonly<Record<string, readonly string[]>> = {
   ImageDeletionScheduled: ['uploadId'],
   ImageDeleted: ['uploadId'],
   IngestFailed: ['epoch'],
-  LocationAdded: ['locationId', 'url', 'metadata'],
+  LocationAdded: ['locationId', 'url', 'metadata', 'at'],
   LocationRemoved: ['locationId'],
 };
+
+function isTexts(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((one) => typeof one === 'string')
+  );
+}

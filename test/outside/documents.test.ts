@@ -192,6 +192,15 @@ describe('the document of a fact', () => {
         assert.doesNotMatch(field, /key|url|location|credential|epoch|metadata/i, type);
   });
 
+  test('keeps properties whatever they are called', () => {
+    const properties = JSON.parse('{"__proto__":"text","constructor":"more"}');
+    const document = cloudEventOf(only(created({ properties })), place);
+    assert.match(
+      JSON.stringify(document),
+      /"properties":\{"__proto__":"text","constructor":"more"\}/,
+    );
+  });
+
   test('is none for what stays inside', () => {
     const refused = {
       ...only(tag),

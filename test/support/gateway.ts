@@ -28,6 +28,7 @@ import { memoryMetadefs } from './gateway-metadefs.ts';
 import { memoryTasks } from './gateway-tasks.ts';
 import { eagerWorker } from './gateway-worker.ts';
 import { type Answer, type Asked, ask } from './http.ts';
+import { decidedLog } from './told-outside.ts';
 import { writableStore } from './stores.ts';
 
 /** Tokens of three callers; each `member` sees only its own project's and what is shared with everybody. */
@@ -75,7 +76,7 @@ export async function startGateway(
   { change = (ports) => ports, worker = true }: GatewayOptions = {},
 ): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'daguerre-gateway-'));
-  const log = memoryEventLog({ upcast });
+  const log = decidedLog(memoryEventLog({ upcast }));
   const images = memoryImages(log);
   const events = memoryEvents(log);
   const quiet = logger('gateway', 'silent');

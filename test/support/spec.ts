@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Decider } from '../../domain/decider.ts';
 import { type RefusalCode, Refused } from '../../domain/refused.ts';
+import { requireDecidedFact } from './told-outside.ts';
 
 /** What a decision must come to. `records()` with no event: the command changes nothing. */
 export interface Decision<Event> {
@@ -17,7 +18,10 @@ export const specOf =
       const state = events.reduce(decider.evolve, decider.initial);
       const decide = () => decider.decide(command, state);
       return {
-        records: (...expected) => assert.deepEqual(decide(), expected),
+        records: (...expected) => {
+          for (const fact of expected) requireDecidedFact(fact);
+          assert.deepEqual(decide(), expected);
+        },
         refused: (code, saying = /./) =>
           assert.throws(decide, (error) => {
             if (!(error instanceof Refused)) throw error;

@@ -25,6 +25,7 @@ import type { Work } from '../../projections/images/record.ts';
 import { collected } from '../support/collected.ts';
 import { writableStore } from '../support/stores.ts';
 import { until } from '../support/until.ts';
+import { decidedLog } from '../support/told-outside.ts';
 
 export const never = new AbortController().signal;
 export const silent = logger('test', 'silent');
@@ -57,7 +58,7 @@ export interface StartedWorker {
 
 /** The pipeline over a log in memory and real files, with the test in the part of the gateway. */
 export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
-  const log = given.log ?? memoryEventLog({ upcast });
+  const log = given.log ?? decidedLog(memoryEventLog({ upcast }));
   const root = given.root ?? (await mkdtemp(join(tmpdir(), 'daguerre-worker-')));
   const stagingDirectory = join(root, 'staging');
   const storeDirectory = join(root, 'store');

@@ -1,0 +1,49 @@
+import type { EventLog, NewEvent } from '../../domain/event-log.ts';
+import { exposureOf, imageTypes, type OutsideImageType } from '../../domain/outside/exposure.ts';
+import { imageData, withheld } from '../../infra/outside/data.ts';
+
+/**
+ * Throws when nobody has decided what of this event is told outside: its type has neither a schema nor its place inside,
+ * its data does not fit the schema, or a field is neither in the schema nor withheld by name.
+ */
+export function requireDecided(streamId: string, { type, data }: Pick<NewEvent, 'type' | 'data'>) {
+  if (!streamId.startsWith('image-')) return;
+  if (!imageTypes.includes(type))
+    throw new Error(`${type}: domain/outside/exposure.ts does not say who is told of it`);
+  if (exposureOf({ streamId, type }) === 'inside') return;
+  const { success, error, data: told } = imageData[type as OutsideImageType].safeParse(data);
+  if (!success)
+    throw new Error(`${type} does not fit its schema in infra/outside/data.ts`, { cause: error });
+  const kept = withheld[type] ?? [];
+  const open = missing(data, told, '').filter((path) => !kept.includes(path));
+  if (open.length > 0)
+    throw new Error(
+      `${type}: infra/outside/data.ts neither tells nor withholds ${open.join(', ')}`,
+    );
+}
+
+/** The same of a fact as deciders have it; facts about what is no image pass. */
+export function requireDecidedFact(fact: unknown): void {
+  const { type, data } = fact as NewEvent;
+  if (imageTypes.includes(type)) requireDecided('image-', { type, data });
+}
+
+/** A log that takes no event of which it is undecided what is told outside. */
+export const decidedLog = <Log extends Pick<EventLog, 'append'>>(log: Log): Log => ({
+  ...log,
+  append(streamId, events, expected) {
+    for (const event of events) requireDecided(streamId, event);
+    return log.append(streamId, events, expected);
+  },
+});
+
+/** Paths of what is in `whole` and not in `part`. */
+function missing(whole: unknown, part: unknown, path: string): string[] {
+  if (typeof whole !== 'object' || whole === null) return [];
+  return Object.entries(whole).flatMap(([key, value]) => {
+    const at = Array.isArray(whole) ? path : [path, key].filter((step) => step !== '').join('.');
+    if (typeof part !== 'object' || part === null || !Object.hasOwn(part, key))
+      return value === undefined ? [] : [at];
+    return missing(value, (part as Record<string, unknown>)[key], at);
+  });
+}
