@@ -161,16 +161,22 @@ export function quotaHolds(ports: HoldPorts): QuotaHolds {
   const holding = ({ projectId, reservation }: Reserved, origin: Origin): Hold => {
     const { reservationId } = reservation;
     const change = (asked: Asked) => recorded(() => ask(projectId, asked, origin));
+    let released = false;
     return {
       reservationId,
       commit: (made, position) =>
         change({ type: 'Commit', reservationId, resources: made, position }),
-      release: () => change({ type: 'Release', reservationId, reason: 'refused', position: 0n }),
-      close: () =>
-        recorded(() => {
+      release() {
+        released = true;
+        return change({ type: 'Release', reservationId, reason: 'refused', position: 0n });
+      },
+      async close() {
+        if (released) return;
+        await recorded(() => {
           const deadline = AbortSignal.timeout(deadlineMs);
           return settleReservation(settling, projectId, reservation, true, origin, deadline);
-        }),
+        });
+      },
     };
   };
 

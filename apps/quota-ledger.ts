@@ -137,6 +137,12 @@ export function quotaLedger({ log, quotas, visible }: LedgerPorts): QuotaLedger 
   ): Promise<{ readonly from: Known; readonly decisions: readonly Decision[] }> => {
     if (account.known === undefined) await catchUp(projectId, account);
     let from = account.known ?? { ledger: noneOpen, revision: -1 };
+    const plain = decideAll(wishes, from.ledger, noGrounds(projectId));
+    // What changes nothing may be about a reservation of another process, which is not known here yet.
+    if (plain.some(({ wish, events }) => !isRequest(wish.asked) && events.length === 0)) {
+      await catchUp(projectId, account);
+      from = account.known ?? from;
+    }
     if (!wishes.some(({ asked }) => isRequest(asked)))
       return { from, decisions: decideAll(wishes, from.ledger, noGrounds(projectId)) };
     let read = await usageFrom(projectId, from.ledger.horizon);

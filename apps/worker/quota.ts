@@ -20,7 +20,7 @@ interface Seen {
 }
 
 const firstRetryMs = 1_000;
-const longestRetryMs = 60_000;
+const longestRetryMs = 10_000;
 const deadlineMs = 15_000;
 
 /**

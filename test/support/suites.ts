@@ -29,6 +29,7 @@ const usual = {
 const differing: Readonly<Record<string, Needs>> = {
   faults: { budgetSeconds: 1200 },
   'end-to-end': { budgetSeconds: 900, concurrency: 2 },
+  quota: { budgetSeconds: 600 },
   bench: { budgetSeconds: 300 },
   inspection: { budgetSeconds: 300, postgres: false },
   domain: { budgetSeconds: 120, packages: [], postgres: false },
