@@ -25,6 +25,7 @@ import type { StreamPace } from './events/stream.ts';
 import { type Streams, streams } from './events/streams.ts';
 import type { HouseRules } from './house-rules.ts';
 import type { Identity } from './identity.ts';
+import { imports } from './imports.ts';
 import { locator } from './locator.ts';
 import { metadefCommands } from './metadef-commands.ts';
 import { type GatewayQuota, noQuota } from './quota.ts';
@@ -36,6 +37,7 @@ import { cacheRoutes } from './routes/cache.ts';
 import { health } from './routes/health.ts';
 import { imageDataRoutes } from './routes/image-data.ts';
 import { imageRoutes } from './routes/images.ts';
+import { importRoutes } from './routes/imports.ts';
 import { infoRoutes } from './routes/info.ts';
 import { locationRoutes } from './routes/locations.ts';
 import { memberRoutes } from './routes/members.ts';
@@ -149,6 +151,16 @@ export function app(ports: AppPorts): App {
     stores,
     logger,
     countBytes: (bytes) => countBytes({ direction: 'out' }, bytes),
+  });
+  importRoutes(router, {
+    uploads: uploading,
+    imports: imports({ commands, quota }),
+    methods: importMethods,
+    stores: {
+      several: areSeveral(stores),
+      defaultId: stores.defaultId,
+      writable: stores.all.flatMap(({ id, writer }) => (writer === null ? [] : [id])),
+    },
   });
   memberRoutes(router, { commands, images, access });
   tagRoutes(router, { commands, schema });

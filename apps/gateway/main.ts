@@ -26,6 +26,7 @@ import { logTail } from './log-tail.ts';
 import { quotaOf } from './quota-of.ts';
 import { defaultBounds, recordRefusals } from './refusals.ts';
 import { gatewayServer } from './server.ts';
+import { enabledMethods } from './wire/import-request.ts';
 
 const queryConnections = 16;
 /** A Postgres that does not answer for so long has gone without a word. */
@@ -136,7 +137,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     },
     dataDir: config['data-dir'],
     publicEndpoint: config['public-endpoint'],
-    importMethods: [],
+    importMethods: enabledMethods(config['import-methods']),
   });
   const server = gatewayServer(handle, logger);
   const port = await server.listen(config.port, config.host);

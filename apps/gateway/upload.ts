@@ -44,6 +44,7 @@ import {
  *            A crash leaves staged bytes and a dead owner: the reconciler aborts.
  * sealing    Every byte and the name are made durable. A failed fsync breaks the upload: what the page cache still
  *            shows proves nothing. A crash is as before.
+ * staged     What is staged for an import is answered as soon as `UploadStaged` can be seen, and waits for the import call.
  * waiting    `UploadStaged` is in the log: the work belongs to whoever claims it, and neither the client nor this
  *            gateway is needed any more. The answer is what the log says of this upload id: active 204, failed by its
  *            reason, deleted 410; with nobody living on the work for a minute 504, and it stays scheduled.
@@ -53,7 +54,7 @@ import {
  */
 
 export interface Uploads {
-  /** Resolves when the image is active and visible; rejects with the answer otherwise. */
+  /** Resolves when the image is active, or its bytes are staged, and that is visible; rejects with the answer otherwise. */
   upload(call: Call, imageId: string, exchange: Exchange, intent: Intent): Promise<void>;
   /** Uploads in any state before their answer. */
   inFlight(): number;
@@ -70,6 +71,8 @@ export interface Intent {
   /** Bytes that the client announced, null when it did not say. */
   readonly declaredSize: number | null;
   readonly store: string;
+  /** Of `stage`, bytes wait for an import. */
+  readonly purpose: 'upload' | 'stage';
 }
 
 export interface UploadPorts {
@@ -140,20 +143,20 @@ export function uploads(ports: UploadPorts): Uploads {
   const begin = async (
     call: Call,
     key: Key,
-    { declaredSize, store }: Intent,
+    { declaredSize, store, purpose }: Intent,
   ): Promise<GrowingHold> => {
     const { imageId, uploadId } = key;
     const { caller } = call;
     passStep('gateway.upload-deciding');
     const command = {
-      type: 'BeginUpload',
+      type: purpose === 'stage' ? 'BeginStaging' : 'BeginUpload',
       caller,
       uploadId,
       owner,
       declaredSize,
       store,
     } as const;
-    const room = await roomFor(call, key, command);
+    const room = await roomFor(call, key, command, purpose);
     const started = await within(room, () =>
       commands.append(call, imageId, { ...command, reservation: room.reservationId }),
     ).catch((error) => {
@@ -168,14 +171,15 @@ export function uploads(ports: UploadPorts): Uploads {
   const roomFor = async (
     call: Call,
     key: Key,
-    command: CallerCommand & { readonly type: 'BeginUpload' },
+    command: CallerCommand & { readonly type: 'BeginUpload' | 'BeginStaging' },
+    purpose: Intent['purpose'],
   ): Promise<GrowingHold> => {
     const { quota } = ports;
     const { declaredSize } = command;
     if (quota === noQuota) return unlimitedHold;
     passStep('gateway.quota-deciding');
     const image = await commands.preview(key.imageId, command);
-    const arrival = { ...key, owner: image.owner, declaredSize, purpose: 'upload' } as const;
+    const arrival = { ...key, owner: image.owner, declaredSize, purpose };
     const room = await quota.forUpload(call, arrival);
     passStep('gateway.quota-reserved');
     return room;
@@ -230,16 +234,17 @@ export function uploads(ports: UploadPorts): Uploads {
     }
   };
 
-  const complete = async (call: Call, key: Key, size: number): Promise<void> => {
+  /** Gives the position to wait for. */
+  const complete = async (call: Call, key: Key, size: number): Promise<bigint> => {
     const { imageId, uploadId } = key;
     const attempt = () =>
       commands.report(call, imageId, { type: 'CompleteUpload', uploadId, size });
     const deadline = performance.now() + completeWithinMs;
     for (;;)
       try {
-        await attempt();
+        const { position } = await attempt();
         passStep('gateway.upload-staged');
-        return;
+        return position;
       } catch (error) {
         if (error instanceof Refused) {
           await staging.remove(key);
@@ -295,8 +300,9 @@ export function uploads(ports: UploadPorts): Uploads {
           const size = await receiveWhole(call, key, exchange, intent, watch, halt.signal, room);
           await room.settle(size);
           if (isHeld(room)) passStep('gateway.quota-returned');
-          await complete(call, key, size);
-          await outcome(watch, exchange, halt.signal);
+          const position = await complete(call, key, size);
+          if (intent.purpose === 'stage') await commands.visible(position);
+          else await outcome(watch, exchange, halt.signal);
         } finally {
           await room.close();
           if (isHeld(room)) passStep('gateway.quota-committed');

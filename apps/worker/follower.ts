@@ -96,6 +96,7 @@ function react(ports: FollowerPorts, recorded: RecordedEvent): void {
       ingest.abandon(event.data.uploadId);
       sweep();
       return;
+    case 'ImageDeletionScheduled':
     case 'ImageDeleted':
       headStarts.dropImage(imageId);
       ingest.abandonImage(imageId);

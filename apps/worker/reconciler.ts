@@ -25,6 +25,10 @@ export interface ReconcilerPorts {
   readonly logger: Logger;
   /** A job may take this long to be claimed, and the read model to hear of it, before anybody worries. */
   readonly patienceMs: number;
+  /** How long staged bytes wait for their import call. */
+  readonly stagingTimeoutMs: number;
+  /** What time it is, as epoch milliseconds: by it staged bytes expire, and deleted images are scrubbed. */
+  readonly wallClock: () => number;
 }
 
 /** What this process remembers of a piece of work in one state; forgotten when the state changes. */
@@ -42,6 +46,11 @@ interface Queue {
   issue(job: IngestJob): Promise<void>;
 }
 
+const abortMessage = {
+  'gateway-died': 'the gateway that received the upload died: upload the image again',
+  'staging-expired': 'nobody asked in time for the import of what was staged: stage it again',
+} as const;
+
 const firstRetryMs = 2_000;
 const longestRetryMs = 60_000;
 
@@ -51,22 +60,33 @@ const longestRetryMs = 60_000;
  */
 export function reconciler(ports: ReconcilerPorts) {
   const { owner, log, handle, images, watch, queue, ingest, sweeper, metrics, logger } = ports;
-  const { patienceMs } = ports;
+  const { patienceMs, stagingTimeoutMs, wallClock } = ports;
   let seen = new Map<string, Seen>();
 
-  const abortUpload = async (work: Work, uploadId: string, signal: AbortSignal): Promise<void> => {
-    const { events } = await log.readStream(streamOf(work.imageId));
+  const abortUpload = async (
+    { imageId, owner }: Work,
+    uploadId: string,
+    reason: 'gateway-died' | 'staging-expired',
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const { events } = await log.readStream(streamOf(imageId));
     const origin = originOf(events, uploadId);
-    const message = 'the gateway that received the upload died: upload the image again';
+    const message = abortMessage[reason];
+    const command: ImageCommand = { type: 'AbortUpload', uploadId, reason, message };
+    const context = systemCommand(origin, uploadId, 'AbortUpload', reason);
+    await handle(streamOf(imageId), command, context, signal);
+    logger.warn({ ...origin, imageId, uploadId, owner }, message);
+  };
+
+  const scrub = async ({ imageId }: Work, signal: AbortSignal): Promise<void> => {
+    const origin = originOf((await log.readStream(streamOf(imageId))).events, null);
     const command: ImageCommand = {
-      type: 'AbortUpload',
-      uploadId,
-      reason: 'gateway-died',
-      message,
+      type: 'ScrubImage',
+      at: new Date(wallClock()).toISOString(),
     };
-    const context = systemCommand(origin, uploadId, 'AbortUpload', 'gateway-died');
-    await handle(streamOf(work.imageId), command, context, signal);
-    logger.warn({ ...origin, imageId: work.imageId, uploadId, owner: work.owner }, message);
+    const context = systemCommand(origin, imageId, 'ScrubImage');
+    await handle(streamOf(imageId), command, context, signal);
+    logger.info({ ...origin, imageId }, 'a deleted image was kept as long as it should be');
   };
 
   /** A claim of this very process that it does not work on is as good as dead. */
@@ -114,10 +134,20 @@ export function reconciler(ports: ReconcilerPorts) {
       await sweeper.sweepImage(work.imageId);
       return true;
     }
+    if (kind === 'scrub') {
+      if (work.due === null || work.due.getTime() > wallClock()) return false;
+      await scrub(work, signal);
+      return true;
+    }
     if (uploadId === null) return false;
     if (kind === 'receive') {
       if (work.owner === null || !watch.isDead(work.owner)) return false;
-      await abortUpload(work, uploadId, signal);
+      await abortUpload(work, uploadId, 'gateway-died', signal);
+      return true;
+    }
+    if (kind === 'stage') {
+      if (wallClock() - work.since.getTime() < stagingTimeoutMs) return false;
+      await abortUpload(work, uploadId, 'staging-expired', signal);
       return true;
     }
     if (!isOrphan(work, uploadId, waitedMs)) return false;

@@ -44,6 +44,8 @@ export interface WorkerTimes {
   readonly leaseIntervalMs?: number;
   /** See the reconciler. */
   readonly patienceMs?: number;
+  readonly stagingTimeoutMs: number;
+  readonly wallClock?: () => number;
 }
 
 /** A worker that runs until `stopping` aborts; then it gives back what it has claimed, and resolves. */
@@ -65,6 +67,8 @@ export async function runWorker(
     ingest: working,
     sweeper: sweeping,
     patienceMs,
+    stagingTimeoutMs: times.stagingTimeoutMs,
+    wallClock: times.wallClock ?? Date.now,
   });
   let isDispatcher = false;
 

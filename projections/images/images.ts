@@ -7,7 +7,7 @@ export interface Images {
   show(imageId: string): Promise<ImageRecord | undefined>;
   /** One page: shorter than the limit when nothing follows or when it is `isFull` already. Rejects with `MarkerUnknown` when the marker is no image, `MarkerInvisible` when the caller cannot see it. */
   list(query: ListQuery): Promise<readonly ImageRecord[]>;
-  /** Everything that the log says is unfinished, oldest first. */
+  /** Everything that the log says is unfinished, oldest first; not what is to be done later. */
   openWork(): Promise<readonly Work[]>;
   /** Which of these copies (`copyName`) an image names; for the sweeper's first look. */
   namedKeys(keys: readonly string[]): Promise<ReadonlySet<string>>;

@@ -156,7 +156,10 @@ const workTable: Table<Work> = {
   storage: 'autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000',
   distinct: {},
   longest: {},
-  indexes: { work_by_position: '(position)' },
+  indexes: {
+    work_by_position: '(position) where due is null',
+    work_by_due: '(due) where due is not null',
+  },
   toJson: ({ kind, uploadId, owner, epoch, position, since, due, correlationId }) => ({
     kind,
     upload_id: uploadId,

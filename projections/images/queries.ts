@@ -109,10 +109,15 @@ const namedKeysText = `
   union all
   select unnest(store_keys) from images.kept where store_keys && $1::text[]`;
 
+const workColumns = `
+  id, kind, upload_id, owner, epoch, position, (extract(epoch from since) * 1000)::bigint,
+  (extract(epoch from due) * 1000)::bigint, correlation_id`;
+
+/** Two indexes: what is due for long is among much that is due one day. */
 const openWorkText = `
-  select id, kind, upload_id, owner, epoch, position, (extract(epoch from since) * 1000)::bigint,
-    (extract(epoch from due) * 1000)::bigint, correlation_id
-  from images.work
+  select ${workColumns} from images.work where due is null
+  union all
+  select ${workColumns} from images.work where due <= now()
   order by position`;
 
 const workFrom = (values: Values): Work => {

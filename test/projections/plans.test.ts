@@ -54,6 +54,13 @@ describe('each hot query uses its index', () => {
       `
       insert into images_${number}.work (id, kind, epoch, position, since, correlation_id)
       select md5(n::text)::uuid, 'ingest', 1, n, now(), 'c' from generate_series(1, $1::integer) as n`,
+      [images / 100],
+    );
+    await pool.query(
+      `
+      insert into images_${number}.work (id, kind, epoch, position, since, due, correlation_id)
+      select md5((-n)::text)::uuid, 'scrub', 0, n, now(), now() + n * interval '1 minute', 'c'
+      from generate_series(1, $1::integer) as n`,
       [images],
     );
     await pool.query(`vacuum (analyze) images_${number}.image, images_${number}.work`);
@@ -184,6 +191,7 @@ describe('each hot query uses its index', () => {
   test('open work', async () => {
     const plan = await plansOf((queries) => queries.openWork());
     assert.match(plan, /work_by_position/);
+    assert.match(plan, /work_by_due/);
   });
 
   test('named keys', async () => {

@@ -38,9 +38,11 @@ export async function eagerWorker(
   for await (const batch of log.follow(0n, signal))
     for (const recorded of batch) {
       const event = recorded as RecordedEvent & ImageEvent;
-      if (event.type !== 'UploadStaged') continue;
+      if (event.type !== 'UploadStaged' && event.type !== 'ImportRequested') continue;
       const imageId = recorded.streamId.slice('image-'.length);
-      const { size, uploadId } = event.data;
+      const { uploadId } = event.data;
+      const size = await readySize(log, recorded.streamId, event.type);
+      if (size === undefined) continue;
       await tell(imageId, { type: 'ClaimIngest', uploadId, supersedes: 0, owner: 'worker-test' });
       const store = await storeNamedIn(log, recorded.streamId);
       const copy = { id: store, writer: writerOf(store) };
@@ -48,6 +50,20 @@ export async function eagerWorker(
       await tell(imageId, { type: 'CompleteIngest', uploadId, epoch: 1, result });
       await staging.remove({ imageId, uploadId });
     }
+}
+
+/** Of what is to be worked on after this event: what is staged waits for its import. */
+async function readySize(
+  log: EventLog,
+  streamId: string,
+  after: ImageEvent['type'],
+): Promise<number | undefined> {
+  const events = (await log.readStream(streamId)).events as unknown as readonly ImageEvent[];
+  const started = events.findLast((event) => event.type === 'UploadStarted');
+  const isStage = started?.type === 'UploadStarted' && started.data.purpose === 'stage';
+  if (isStage !== (after === 'ImportRequested')) return undefined;
+  const staged = events.findLast((event) => event.type === 'UploadStaged');
+  return staged?.type === 'UploadStaged' ? staged.data.size : undefined;
 }
 
 async function storeNamedIn(log: EventLog, streamId: string): Promise<string> {

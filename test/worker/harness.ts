@@ -10,7 +10,7 @@ import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { evolve } from '../../domain/image/evolve.ts';
-import { absent, type Image, ownCopies, ownKeys } from '../../domain/image/state.ts';
+import { absent, type Image, ownCopies, ownKeys, uploadOf } from '../../domain/image/state.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import { copyName, type Store } from '../../domain/store.ts';
 import { type DigestThreads, digestThreads } from '../../infra/digests/digest-threads.ts';
@@ -24,8 +24,8 @@ import { logger } from '../../infra/telemetry/logger.ts';
 import type { Work } from '../../projections/images/record.ts';
 import { collected } from '../support/collected.ts';
 import { writableStore } from '../support/stores.ts';
-import { until } from '../support/until.ts';
 import { decidedLog } from '../support/told-outside.ts';
+import { until } from '../support/until.ts';
 
 export const never = new AbortController().signal;
 export const silent = logger('test', 'silent');
@@ -98,10 +98,12 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
       declaredSize = null,
       owner = 'gateway-1',
       imageId = randomUUID(),
+      purpose = 'BeginUpload',
     }: {
       declaredSize?: number | null;
       owner?: string;
       imageId?: string;
+      purpose?: 'BeginUpload' | 'BeginStaging';
     } = {},
   ): Promise<Uploading> => {
     const uploadId = randomUUID();
@@ -112,7 +114,7 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
         attributes: { ...attributes, diskFormat },
       });
     await command(imageId, {
-      type: 'BeginUpload',
+      type: purpose,
       caller,
       uploadId,
       owner,
@@ -154,7 +156,28 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
       await complete(key, bytes.length);
       return key;
     },
-    deleteImage: (imageId: string) => command(imageId, { type: 'DeleteImage', caller }),
+    /** The same for what waits for an import. */
+    async uploadToStage(bytes: Uint8Array, diskFormat = 'raw'): Promise<Uploading> {
+      const key = await begin(diskFormat, { purpose: 'BeginStaging' });
+      await stage(key, bytes);
+      await complete(key, bytes.length);
+      return key;
+    },
+    requestImport: ({ imageId }: Uploading, stores: readonly string[] = ['file']) =>
+      command(imageId, {
+        type: 'RequestImport',
+        caller,
+        uploadId: randomUUID(),
+        method: { name: 'glance-direct' },
+        stores,
+        allStoresMustSucceed: true,
+      }),
+    deleteImage: (imageId: string, keepUntil?: Date) =>
+      command(imageId, {
+        type: 'DeleteImage',
+        caller,
+        ...(keepUntil === undefined ? {} : { keepUntil: keepUntil.toISOString() }),
+      }),
     images: imagesOf(log),
 
     startWorker(
@@ -163,9 +186,18 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
         store?: Store;
         slots?: number;
         sweepIntervalMs?: number;
+        stagingTimeoutMs?: number;
+        wallClock?: () => number;
       } = {},
     ): StartedWorker {
-      const { slots = 4, sweepIntervalMs = 60_000, store: only = store, ...ports } = overrides;
+      const {
+        slots = 4,
+        sweepIntervalMs = 60_000,
+        stagingTimeoutMs = 3_600_000,
+        wallClock = Date.now,
+        store: only = store,
+        ...ports
+      } = overrides;
       const owner = ports.owner ?? `worker-${randomUUID()}`;
       living.add(owner);
       const stopping = new AbortController();
@@ -198,7 +230,15 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
           ...ports,
           owner,
         },
-        { slots, sweepIntervalMs, reconcileIntervalMs: 50, leaseIntervalMs: 20, patienceMs: 200 },
+        {
+          slots,
+          sweepIntervalMs,
+          stagingTimeoutMs,
+          wallClock,
+          reconcileIntervalMs: 50,
+          leaseIntervalMs: 20,
+          patienceMs: 200,
+        },
         stopping.signal,
       );
       const worker: StartedWorker = {
@@ -336,11 +376,25 @@ function workOf(streamId: string, events: readonly RecordedEvent[]): readonly Wo
     return state.dataRemoved
       ? []
       : [{ ...common, kind: 'remove', uploadId: null, owner: null, epoch: 0 }];
-  if (state.status !== 'saving') return [];
-  const { uploadId, owner, stagedSize, claimedBy, epoch } = state.upload;
+  if (state.status === 'pending_delete')
+    return [
+      {
+        ...common,
+        kind: 'scrub',
+        uploadId: null,
+        owner: null,
+        epoch: 0,
+        due: new Date(state.dueAt),
+      },
+    ];
+  const upload = uploadOf(state);
+  if (upload === null) return [];
+  const { uploadId, owner, stagedSize, claimedBy, epoch, method } = upload;
+  if (method !== null || (state.status === 'saving' && stagedSize !== null))
+    return [{ ...common, kind: 'ingest', uploadId, owner: claimedBy, epoch }];
   return stagedSize === null
     ? [{ ...common, kind: 'receive', uploadId, owner, epoch: 0 }]
-    : [{ ...common, kind: 'ingest', uploadId, owner: claimedBy, epoch }];
+    : [{ ...common, kind: 'stage', uploadId, owner: null, epoch: 0 }];
 }
 
 /** Names in a directory, or none where it is not there. */

@@ -28,6 +28,8 @@ function world(overrides: Partial<ReconcilerPorts> = {}) {
     dead: new Set<string>(),
     waiting: new Set<string>() as ReadonlySet<string> | null,
     running: new Set<string>(),
+    /** Epoch milliseconds. */
+    time: 0,
   };
   const did = { issued: [] as IngestJob[], commands: [] as ImageCommand[], swept: [] as string[] };
   const reconcile = reconciler({
@@ -54,6 +56,8 @@ function world(overrides: Partial<ReconcilerPorts> = {}) {
     metrics: noMetrics,
     logger: silent,
     patienceMs: 2_000,
+    stagingTimeoutMs: 60_000,
+    wallClock: () => state.time,
     ...overrides,
   });
   return { state, did, at: (now: number) => reconcile(now, never) };
@@ -145,6 +149,34 @@ test('bytes of a deleted image that nobody removed are swept again', async () =>
   assert.equal(did.swept.length, 0);
   await at(2_000);
   assert.deepEqual(did.swept, ['image']);
+});
+
+test('staged bytes wait for their import as long as they may, and no job is issued for them', async () => {
+  const { state, did, at } = world();
+  state.open = [work({ kind: 'stage' })];
+  for (const now of [0, 10_000, 59_999]) {
+    state.time = now;
+    await at(now);
+  }
+  assert.deepEqual([did.commands.length, did.issued.length], [0, 0]);
+  state.time = 60_000;
+  await at(60_000);
+  const [command] = did.commands;
+  assert.deepEqual(command?.type === 'AbortUpload' && [command.uploadId, command.reason], [
+    'upload',
+    'staging-expired',
+  ]);
+});
+
+test('a deleted image is scrubbed when it is due by the clock on the wall', async () => {
+  const { state, did, at } = world();
+  state.open = [work({ kind: 'scrub', uploadId: null, due: new Date(60_000) })];
+  state.time = 59_999;
+  await at(100_000);
+  assert.deepEqual(did.commands, []);
+  state.time = 60_000;
+  await at(100_001);
+  assert.deepEqual(did.commands, [{ type: 'ScrubImage', at: '1970-01-01T00:01:00.000Z' }]);
 });
 
 test('one piece of work that fails keeps no other waiting', async () => {

@@ -49,14 +49,17 @@ export function imageDataRoutes(
   };
 
   router.put('/v2/images/:imageId/file', async (ctx) => {
-    if (ctx.headers['content-type'] !== 'application/octet-stream')
-      throw new HttpError(415, 'The Content-Type of image data must be application/octet-stream.');
+    requireOctets(ctx);
     const declaredSize = declaredSizeOf(ctx);
     const store = ctx.get('X-Image-Meta-Store') || stores.defaultId;
     const known = stores.byId.get(store);
     if (known === undefined) throw new HttpError(400, `There is no store named ${store}.`);
     if (known.writer === null) await refuseReadOnly(ctx, store);
-    await uploads.upload(ctx.call, imageIdOf(ctx), ctx, { declaredSize, store });
+    await uploads.upload(ctx.call, imageIdOf(ctx), ctx, {
+      declaredSize,
+      store,
+      purpose: 'upload',
+    });
     ctx.status = 204;
   });
 
@@ -102,8 +105,13 @@ export function imageDataRoutes(
   });
 }
 
+export function requireOctets(ctx: Parameters<Handler>[0]): void {
+  if (ctx.headers['content-type'] !== 'application/octet-stream')
+    throw new HttpError(415, 'The Content-Type of image data must be application/octet-stream.');
+}
+
 /** Bytes that the client announces; 0 says nothing (reference, section 23, "Zero-byte upload"). */
-function declaredSizeOf(ctx: Parameters<Handler>[0]): number | null {
+export function declaredSizeOf(ctx: Parameters<Handler>[0]): number | null {
   const given = ctx.get('X-OpenStack-Image-Size') || ctx.get('Content-Length');
   if (given === '') return null;
   if (!/^\d+$/.test(given.trim()))

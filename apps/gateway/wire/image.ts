@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../domain/json.ts';
 import type { ImageRecord } from '../../../projections/images/record.ts';
-
 import type { ImageSchema } from './image-schema.ts';
+import { importProperties } from './import-properties.ts';
 import { propertyValue } from './property-values.ts';
 
 /** The property that tells the owner why an upload came to nothing. Its prefix is the server's own. */
@@ -28,6 +28,7 @@ export function imageDocument(
   return {
     ...Object.fromEntries(properties),
     ...(failed ? { [failureProperty]: record.failure } : {}),
+    ...importProperties(record),
     id: record.id,
     name: record.name,
     status: record.status,
