@@ -10,6 +10,7 @@ import { type Keystone, startKeystone } from '../support/keystone.ts';
 import { until } from '../support/until.ts';
 import { showLogOfFailures } from './failures.ts';
 import { assertSameBytes } from './same-bytes.ts';
+import { identityOf } from './site.ts';
 
 let directory: string;
 let keystone: Keystone;
@@ -18,16 +19,8 @@ let daguerre: Daguerre;
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'keystone-clients-'));
   keystone = await startKeystone();
-  const { account } = keystone;
   daguerre = await startDaguerre({
-    env: {
-      DAGUERRE_IDENTITY: 'keystone',
-      DAGUERRE_KEYSTONE_AUTH_URL: account.authUrl,
-      DAGUERRE_KEYSTONE_USERNAME: account.username,
-      DAGUERRE_KEYSTONE_PASSWORD: account.password,
-      DAGUERRE_KEYSTONE_PROJECT_NAME: account.projectName,
-      DAGUERRE_KEYSTONE_TOKEN_CACHE_SECONDS: '1',
-    },
+    env: { ...identityOf(keystone), DAGUERRE_KEYSTONE_TOKEN_CACHE_SECONDS: '1' },
   });
   await keystone.setImageUrl(daguerre.url);
 });

@@ -24,16 +24,8 @@ export async function startSite(settings: Readonly<Record<string, string>> = {})
     mkdtemp(join(tmpdir(), 'site-')),
     startKeystone(),
   ]);
-  const { account } = keystone;
   const daguerre = await startDaguerre({
-    env: {
-      DAGUERRE_IDENTITY: 'keystone',
-      DAGUERRE_KEYSTONE_AUTH_URL: account.authUrl,
-      DAGUERRE_KEYSTONE_USERNAME: account.username,
-      DAGUERRE_KEYSTONE_PASSWORD: account.password,
-      DAGUERRE_KEYSTONE_PROJECT_NAME: account.projectName,
-      ...settings,
-    },
+    env: { ...identityOf(keystone), ...settings },
   }).catch(async (error) => {
     await keystone.stop();
     throw error;
@@ -55,3 +47,12 @@ export async function startSite(settings: Readonly<Record<string, string>> = {})
     },
   };
 }
+
+/** The settings that say which Keystone to believe. */
+export const identityOf = ({ account }: Keystone): Readonly<Record<string, string>> => ({
+  DAGUERRE_IDENTITY: 'keystone',
+  DAGUERRE_KEYSTONE_AUTH_URL: account.authUrl,
+  DAGUERRE_KEYSTONE_USERNAME: account.username,
+  DAGUERRE_KEYSTONE_PASSWORD: account.password,
+  DAGUERRE_KEYSTONE_PROJECT_NAME: account.projectName,
+});
