@@ -48,7 +48,11 @@ export async function offerOf(
   admin: Client,
   source: string | undefined,
 ): Promise<Offer> {
-  const created = (await admin.post('/v2/images', { name: 'conformance probe' })).is(201);
+  const probe = { name: 'conformance probe', disk_format: 'raw', container_format: 'bare' };
+  const created = (await admin.post('/v2/images', probe)).is(201);
+  const { id } = created.json();
+  await admin.upload(String(id), Buffer.from('probe'));
+  const shown = await admin.show(String(id));
   const importMethods = String(created.headers['openstack-image-import-methods'] ?? '')
     .split(',')
     .filter((name) => name !== '');
@@ -56,7 +60,7 @@ export async function offerOf(
   const writable = stores.filter(({ isReadOnly }) => !isReadOnly);
   const cached = (await admin.get('/v2/cache')).status === 200;
   const limited = (await admin.get('/v2/info/usage')).text.includes('image_count_total');
-  const image = created.json();
+  const image = (shown.status === 200 ? shown : created).json();
   const announced = `announced are: ${importMethods.join(', ') || 'none'}`;
   const reasons: readonly (readonly [Feature, boolean, string])[] = [
     ['keystone', identity === 'keystone', 'the callers come from no Keystone'],

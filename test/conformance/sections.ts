@@ -18,6 +18,7 @@ import { metadefDefinitions } from './sections/metadef-definitions.ts';
 import { metadefNamespaces } from './sections/metadef-namespaces.ts';
 import { paging } from './sections/paging.ts';
 import { patch } from './sections/patch.ts';
+import { patchedLocations } from './sections/patched-locations.ts';
 import { record } from './sections/record.ts';
 import { schemas } from './sections/schemas.ts';
 import { show } from './sections/show.ts';
@@ -57,6 +58,7 @@ export const sections: readonly Section[] = [
   tags,
   members,
   locations,
+  patchedLocations,
   info,
   stores,
   limits,

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Access, Caller } from '../../../domain/image/access.ts';
+import type { Access, Caller, Rule } from '../../../domain/image/access.ts';
 import { Refused } from '../../../domain/refused.ts';
 import type { Stores } from '../../../infra/store/stores.ts';
 import type { Images } from '../../../projections/images/images.ts';
+import type { ImageRecord } from '../../../projections/images/record.ts';
 import { expectNoBody, jsonBody } from '../body.ts';
-import type { Commands } from '../commands.ts';
+import type { Call } from '../call.ts';
+import { type Commands, unknownImage } from '../commands.ts';
 import { isHttpUrl, type Locator } from '../locator.ts';
 import { additionFrom } from '../wire/locations.ts';
 import { locationDocument } from '../wire/places.ts';
 import { imageIdOf } from './image-id.ts';
-import { visibleImage } from './images.ts';
 import type { GatewayRouter } from './routes.ts';
 
 /** Locations beside PATCH, for services (reference, sections 14.2 and 14.3). */
@@ -32,12 +33,20 @@ export function locationRoutes(
   const isService = (caller: Caller): boolean =>
     caller.roles.includes('service') || access.isAdmin(caller);
 
+  /** Of who may only do this, and not see the image: services have no other role. */
+  const imageFor = async (rule: Rule, imageId: string, { caller }: Call): Promise<ImageRecord> => {
+    access.requireProjectScope(rule, caller);
+    const record = await images.show(imageId);
+    if (record === undefined) throw unknownImage(imageId);
+    access.authorize(rule, record, caller);
+    return record;
+  };
+
   router.post('/v2/images/:imageId/locations', async (ctx) => {
     const { url, metadata, validation } = additionFrom(await jsonBody(ctx));
     const { caller } = ctx.call;
     const imageId = imageIdOf(ctx);
-    const record = await visibleImage({ images, access }, imageId, ctx.call);
-    access.authorize('add_image_location', record, caller);
+    const record = await imageFor('add_image_location', imageId, ctx.call);
     if (!locator.servesUrls || !(isHttpUrl(url) || isService(caller)))
       throw new Refused(
         'not-allowed',
@@ -64,8 +73,7 @@ export function locationRoutes(
 
   router.get('/v2/images/:imageId/locations', async (ctx) => {
     expectNoBody(ctx.req);
-    const record = await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
-    access.authorize('fetch_image_location', record, ctx.call.caller);
+    const record = await imageFor('fetch_image_location', imageIdOf(ctx), ctx.call);
     ctx.body = record.locations.map((location) => locationDocument(location, stores));
   });
 }

@@ -1,9 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { section } from '../case.ts';
 import { add, remove, set } from '../client.ts';
+import { isDocument } from '../reply.ts';
+import { someBytes } from '../site.ts';
 
 const url = 'http://127.0.0.1:9/nothing';
-const validation = (algorithm: string, text = 'x') => ({
+export const validation = (algorithm: string, text = 'x') => ({
   os_hash_algo: algorithm,
   os_hash_value: createHash(algorithm).update(text).digest('hex'),
 });
@@ -91,9 +93,12 @@ export const locations = section('locations', (says) => {
   });
 
   says('GET by a service is a bare array', 'service role', async ({ service, image, active }) => {
-    const empty = (await service.get(`/v2/images/${await image()}/locations`)).is(200);
+    const visibility = 'community'; // a service without the owner's token sees no more than others
+    const empty = await service.get(`/v2/images/${await image({ visibility })}/locations`);
+    empty.is(200);
     empty.same('the document', JSON.parse(empty.text), []);
-    const reply = (await service.get(`/v2/images/${await active()}/locations`)).is(200);
+    const reply = await service.get(`/v2/images/${await active({ visibility })}/locations`);
+    reply.is(200);
     const [location, ...rest] = JSON.parse(reply.text);
     reply.same('how many more', rest.length, 0);
     reply.same('its fields', Object.keys(location).sort(), ['metadata', 'url']);
@@ -126,4 +131,45 @@ export const locations = section('locations', (says) => {
   says('PATCH refuses a location without metadata: 400', 'shown locations', async (site) => {
     (await site.demo.patch(await site.image(), add('locations/-', { url }))).is(400);
   });
+
+  says('POST with the right digest ends active with it', ['http store', 'source'], async (site) => {
+    const id = await site.image();
+    const said = validation('sha256', someBytes.toString());
+    const path = `/v2/images/${id}/locations`;
+    (await site.demo.post(path, { url: site.source, validation_data: said })).is(202);
+    await site.eventually(
+      () => site.demo.show(id),
+      (reply) => reply.has({ status: 'active', ...said }),
+    );
+    (await site.demo.download(id)).is(200);
+    (await site.demo.post(path, { url: site.source })).is(409);
+  });
+
+  says('POST of a URL that is not there ends queued', ['http store', 'source'], async (site) => {
+    const id = await site.image();
+    const url = new URL('/no-such-thing', site.source).href;
+    (await site.demo.post(`/v2/images/${id}/locations`, { url })).is(202);
+    await site.eventually(
+      () => site.demo.get(`/v2/images/${id}/tasks`),
+      (reply) => {
+        const { tasks } = reply.is(200).json();
+        const [task] = Array.isArray(tasks) ? tasks.filter(isDocument) : [];
+        reply.same('the task', [task?.type, task?.status], ['location_import', 'failure']);
+      },
+    );
+    (await site.demo.show(id)).has({ status: 'queued', size: null });
+  });
+
+  says(
+    'POST with a user, a number for a host or another port is 400',
+    'http store',
+    async (site) => {
+      for (const bad of [
+        'http://user:pw@example.org/',
+        'http://2130706433/',
+        'http://example.org:22/',
+      ])
+        (await site.demo.post(`/v2/images/${await site.image()}/locations`, { url: bad })).is(400);
+    },
+  );
 });
