@@ -34,7 +34,8 @@ export type RefusalCode =
   | 'namespace-protected'
   | 'name-contested'
   | 'definition-unknown'
-  | 'definition-exists';
+  | 'definition-exists'
+  | 'webhook-unknown';
 
 /** A rule said no. The message is for the caller to read, and names what to do where it can. */
 export class Refused extends Error {

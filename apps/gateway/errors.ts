@@ -49,6 +49,7 @@ const statusOf = {
   'name-contested': 409,
   'definition-unknown': 404,
   'definition-exists': 409,
+  'webhook-unknown': 404,
 } satisfies Record<RefusalCode, number>;
 
 interface Answer {

@@ -94,8 +94,19 @@ const metadefs = {
   delete_metadef_tags: 'rule:metadef_admin',
 } as const;
 
+/** Webhooks, which Glance has not. One for the facts of all projects is no project's: it is for administrators. */
+const webhooks = {
+  get_webhooks: ownerReader,
+  get_webhook: ownerReader,
+  get_webhook_deliveries: ownerReader,
+  add_webhook: ownerMember,
+  modify_webhook: ownerMember,
+  delete_webhook: ownerMember,
+  redeliver_webhook: ownerMember,
+} as const;
+
 /** What a call can ask (Image API, "Default rules"; names and aliases as in Glance's own policy file). */
-export const actionRules = { ...images, ...service, ...metadefs } as const;
+export const actionRules = { ...images, ...service, ...metadefs, ...webhooks } as const;
 
 /** The policy without an operator's file. An override of an alias reaches every rule that refers to it. */
 export const defaultRules = { ...aliases, ...actionRules } as const;

@@ -103,6 +103,13 @@ const onNothing = {
   list_cached_nodes: admins,
   tasks_api_access: admins,
   get_metadef_namespaces: readers,
+  get_webhooks: readers,
+  get_webhook: readers,
+  get_webhook_deliveries: readers,
+  add_webhook: 'YYFYYYYFF',
+  modify_webhook: 'YYFYYYYFF',
+  delete_webhook: 'YYFYYYYFF',
+  redeliver_webhook: 'YYFYYYYFF',
 } as const;
 
 type ByOpenness = Pick<ByVisibility, 'public' | 'private'>;
@@ -200,6 +207,6 @@ describe('the default policy', () => {
 
   test('was asked in every cell of these tables', (context) => {
     context.diagnostic(`${cells} cells of the default policy`);
-    assert.equal(cells, (21 * 4 + 1 * 4 + 10 + 25 * 2) * 9);
+    assert.equal(cells, (21 * 4 + 1 * 4 + 17 + 25 * 2) * 9);
   });
 });
