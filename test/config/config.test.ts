@@ -120,6 +120,25 @@ describe('a setting', () => {
     assert.match(problems(['--port='])[0] ?? '', /^--port: "" will not do/);
   });
 
+  test('that is a size has the units of Glance, in powers of 1024', () => {
+    const read = (size: string) =>
+      configFrom(['--user-storage-quota', size], {})['user-storage-quota'];
+    assert.deepEqual(['0', '7', '7B', '2KB', '3MB', '500GB', '1TB'].map(read), [
+      0,
+      7,
+      7,
+      2048,
+      3 * 1024 ** 2,
+      500 * 1024 ** 3,
+      1024 ** 4,
+    ]);
+    for (const size of ['', '1.5GB', '5 GB', '5gb', '-1', '9999999TB', 'GB'])
+      assert.match(
+        problems([`--user-storage-quota=${size}`])[0] ?? '',
+        /must be a size such as 500GB/,
+      );
+  });
+
   test('that the file leaves empty has its default', () => {
     assert.equal(configFrom(['--config', fileOf('port:\n')], {}).port, 9292);
   });
