@@ -3,6 +3,7 @@ import { upcast } from '../../domain/image/upcast.ts';
 import type { Amounts } from '../../domain/quota/resources.ts';
 import { configFrom, settingsHelp } from '../../infra/config/config.ts';
 import { openEventLog } from '../../infra/event-log/open.ts';
+import { metricsOfParts } from '../../infra/leases/heartbeat.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
@@ -12,9 +13,13 @@ import { quotaQueries } from '../../projections/quota/queries.ts';
 import type { ProjectReservation } from '../../projections/quota/quotas.ts';
 import type { Databases } from '../migrations.ts';
 import { projections } from '../projector/projections.ts';
+import { relayedTo } from '../relay/metrics.ts';
 import { readRunning } from '../standalone/running-file.ts';
 import { asksForHelp, type Command, switches } from './command.ts';
 import { withDatabases } from './database.ts';
+
+/** A relay that has said nothing for so long is no more. */
+const relaysWithinMs = 60_000;
 
 const usage = `Usage: daguerre status [--json] [FLAGS]
 
@@ -39,6 +44,12 @@ interface Status {
   /** The one that is furthest behind. */
   readonly readModel: { readonly position: string; readonly lag: string };
   readonly readModels: readonly ReadModel[];
+  /** Streams of JetStream; `lag` in positions. Some seconds old. */
+  readonly relays: readonly {
+    readonly stream: string;
+    readonly position: string;
+    readonly lag: string;
+  }[];
   readonly processes: readonly {
     readonly owner: string;
     readonly part: string;
@@ -81,6 +92,7 @@ async function statusOf(databases: Databases, url: string | null): Promise<Statu
     const hasQuotas = positions.has(quotaProjection.name);
     const shown = projections.filter((one) => one !== quotaProjection || hasQuotas);
     const reservations = hasQuotas ? await quotaQueries(pool).openReservations() : [];
+    const relayed = relayedTo(await metricsOfParts(pool, ['relay'], relaysWithinMs));
     const lagOf = (model: string): bigint => max(head - (positions.get(model) ?? 0n), 0n);
     const lag = shown.map(({ name }) => lagOf(name)).reduce(max, 0n);
     return {
@@ -91,6 +103,11 @@ async function statusOf(databases: Databases, url: string | null): Promise<Statu
         model: name,
         position: positions.get(name)?.toString() ?? null,
         lag: String(lagOf(name)),
+      })),
+      relays: relayed.map(({ stream, position }) => ({
+        stream,
+        position: String(position),
+        lag: String(max(head - BigInt(position), 0n)),
       })),
       processes,
       work: work.map((one) => ({ ...one, position: String(one.position) })),
@@ -121,7 +138,7 @@ async function processesOf(pool: Pool): Promise<Status['processes']> {
   return rows.map(({ owner, part, seconds }) => ({ owner, part, secondsSinceBeat: seconds }));
 }
 
-function text({ url, head, readModels, processes, work, reservations }: Status): string {
+function text({ url, head, readModels, relays, processes, work, reservations }: Status): string {
   const lines = [
     `service     ${url ?? 'not running on this data directory'}`,
     `log         head at position ${head}`,
@@ -129,6 +146,9 @@ function text({ url, head, readModels, processes, work, reservations }: Status):
       position === null
         ? `read model  ${model} is not built yet`
         : `read model  ${model} at position ${position}, ${lag} behind`,
+    ),
+    ...relays.map(
+      ({ stream, position, lag }) => `relay       ${stream} at position ${position}, ${lag} behind`,
     ),
     ...processes.map(
       ({ owner, secondsSinceBeat }) =>

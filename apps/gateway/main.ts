@@ -16,6 +16,7 @@ import { eventQueries } from '../../projections/events/queries.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { metadefQueries } from '../../projections/metadefs/queries.ts';
 import { taskQueries } from '../../projections/tasks/queries.ts';
+import { openBus } from '../bus.ts';
 import { runPart } from '../part.ts';
 import { answeredFrom } from '../projector/projections.ts';
 import { app } from './app.ts';
@@ -78,7 +79,8 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   });
   const watch = deathWatch(leases, { leaseMs, log: logger });
   const following = new AbortController();
-  const tail = await logTail(log, following.signal);
+  const bus = await openBus(config, { log, owner, logger }, following.signal);
+  const tail = await logTail(bus, following.signal);
 
   const { identity, close: closeIdentity } = identityOf(config);
   const personal = personalRecords(besideLog);
@@ -114,7 +116,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     refusals,
     logger,
     metrics: processMetrics('gateway'),
-    metricsOfOthers: () => metricsOfParts(leases, ['worker', 'projector'], 10 * leaseMs),
+    metricsOfOthers: () => metricsOfParts(leases, ['worker', 'projector', 'relay'], 10 * leaseMs),
     stores: storesOf(config),
     showing: {
       locations: config['show-multiple-locations'],
@@ -157,6 +159,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   closeIdentity();
   following.abort();
   await tail.ended;
+  await bus.close();
   await watch.stop();
   await heartbeat.stop();
   await closeQuota();

@@ -8,6 +8,8 @@ export interface LaneOptions extends Omit<RelayOptions, 'logger'> {
   /** Held by the one relay that fills the stream. Two would do no harm: they refuse each other. */
   readonly lease: Lease;
   readonly stopping: AbortSignal;
+  /** The stream is another's to fill. */
+  readonly onStandby: () => void;
   readonly leasePollMs?: number;
 }
 
@@ -27,6 +29,7 @@ export async function runLane(options: LaneOptions): Promise<void> {
     const began = performance.now();
     try {
       if (!(await lease.tryHold())) {
+        options.onStandby();
         await pause(leasePollMs);
         continue;
       }

@@ -108,7 +108,8 @@ async function runTree(config: Config, environment: Environment): Promise<void> 
       stops.push(() => child.stop());
       return child;
     };
-    const first = [start('projector'), start('worker')].map((child) => child.firstReady);
+    const names = ['projector', 'worker', ...(config['nats-url'] === undefined ? [] : ['relay'])];
+    const first = names.map((name) => start(name).firstReady);
     // A gateway that dies before the others are ready comes back on the port that it has told.
     const gateway = start('gateway').firstReady.then((said) => {
       port = Number(said.port);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
+import type { Bus } from '../../infra/bus/bus.ts';
 import type { IngestJob, JobQueue } from '../../infra/jobs/job-queue.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import { imageOf, streamOf } from './context.ts';
@@ -12,7 +13,8 @@ import type { Sweeper } from './sweeper.ts';
 
 export interface FollowerPorts {
   readonly owner: string;
-  readonly log: Pick<EventLog, 'head' | 'follow' | 'readStream'>;
+  readonly log: Pick<EventLog, 'readStream'>;
+  readonly bus: Pick<Bus, 'head' | 'follow'>;
   readonly queue: Pick<JobQueue, 'issue'>;
   readonly headStarts: HeadStarts;
   readonly ingest: Pick<Ingest, 'run' | 'abandon' | 'abandonImage'>;
@@ -40,8 +42,8 @@ type Of<Type extends ImageEvent['type']> = (ImageEvent & { readonly type: Type }
 export async function followLog(ports: FollowerPorts, stopping: AbortSignal): Promise<void> {
   while (!stopping.aborted) {
     try {
-      const head = await ports.log.head();
-      for await (const events of ports.log.follow(head, stopping))
+      const head = await ports.bus.head();
+      for await (const events of ports.bus.follow(head, stopping))
         for (const event of events) react(ports, event);
     } catch (error) {
       if (stopping.aborted) return;

@@ -15,6 +15,7 @@ import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { quotaProjection } from '../../projections/quota/projection.ts';
 import { quotaQueries } from '../../projections/quota/queries.ts';
+import { openBus } from '../bus.ts';
 import { handleImage } from '../handle-image.ts';
 import { runPart } from '../part.ts';
 import { quotaLedger } from '../quota-ledger.ts';
@@ -77,11 +78,14 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     const everyMs = Math.min(1_000, leaseMs / 4);
     running.push(settleQuotas({ ...ports, patienceMs: leaseMs }, everyMs, stopping));
   }
+  const bus = await openBus(config, { log, owner, logger }, stopping);
+
   part.ready();
   await runWorker(
     {
       owner,
       log,
+      bus,
       images: imageQueries(pool),
       queue,
       staging: filesystemStaging(config['staging-dir']),
@@ -111,6 +115,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
 
   await Promise.all(running);
   await shownQuotas.close();
+  await bus.close();
   await queue.close();
   await threads.close();
   await watch.stop();

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
 import type { Staging } from '../../domain/staging.ts';
+import type { Bus } from '../../infra/bus/bus.ts';
 import type { DigestThreads } from '../../infra/digests/digest-threads.ts';
 import type { JobQueue } from '../../infra/jobs/job-queue.ts';
 import type { DeathWatch } from '../../infra/leases/death-watch.ts';
@@ -22,6 +23,8 @@ import { sweeper } from './sweeper.ts';
 export interface WorkerPorts {
   readonly owner: string;
   readonly log: EventLog;
+  /** Tells of new facts; default: the log does. */
+  readonly bus?: Pick<Bus, 'head' | 'follow'>;
   readonly images: Pick<Images, 'openWork' | 'namedKeys'>;
   readonly queue: JobQueue;
   readonly staging: Staging;
@@ -85,6 +88,7 @@ export async function runWorker(
     followLog(
       {
         ...ports,
+        bus: ports.bus ?? log,
         headStarts: following,
         ingest: working,
         sweeper: sweeping,

@@ -34,6 +34,13 @@ export interface Metrics {
    * system: what several processes say of it is not added up.
    */
   gauge(name: string, help: string, read: () => number | Promise<number>): void;
+  /** The same for several of a kind, each under its name in `label`. */
+  gauges(
+    name: string,
+    help: string,
+    label: string,
+    read: () => ReadonlyMap<string, number> | Promise<ReadonlyMap<string, number>>,
+  ): void;
 }
 
 const prefix = 'daguerre_';
@@ -77,6 +84,20 @@ export function processMetrics(part: string): Metrics {
           } catch {
             this.reset();
           }
+        },
+      });
+    },
+    gauges(name, help, label, read) {
+      new Gauge({
+        name: prefix + name,
+        help,
+        registers,
+        labelNames: [label],
+        aggregator: 'max',
+        async collect() {
+          const values = await Promise.resolve(read()).catch(() => new Map<string, number>());
+          this.reset();
+          for (const [one, value] of values) this.set({ [label]: one }, value);
         },
       });
     },

@@ -91,6 +91,7 @@ export async function site(given: { server?: NatsServer; lane?: (log: EventLog) 
       onRelayed: (at) => {
         position = at;
       },
+      onStandby: () => {},
       onUntold: options.onUntold ?? (() => {}),
       leasePollMs: 20,
     });

@@ -8,7 +8,7 @@ import { type Running, readRunning } from '../../apps/standalone/running-file.ts
 import { gone, killNow, processesOf, runs } from './processes.ts';
 import { generousMs, until } from './until.ts';
 
-export type PartName = 'gateway' | 'worker' | 'projector' | 'postgres';
+export type PartName = 'gateway' | 'worker' | 'projector' | 'relay' | 'postgres';
 
 export interface DaguerreOptions {
   /** Default: a new temporary one, which `stop` removes. */

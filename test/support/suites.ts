@@ -36,6 +36,7 @@ const differing: Readonly<Record<string, Needs>> = {
   config: { budgetSeconds: 60, packages: [], postgres: false },
   identity: { postgres: false },
   relay: { postgres: false },
+  bus: { postgres: false },
   'test-command': { budgetSeconds: 120, packages: [], postgres: false },
 };
 
