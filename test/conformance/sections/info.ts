@@ -74,22 +74,9 @@ export const info = section('info', (says) => {
     const reply = (await demo.get('/v2/info/usage')).is(200);
     const { usage } = reply.json();
     reply.same('the limits', Object.keys(usage ?? {}).sort(), limits.split(' '));
-    for (const one of Object.values(usage ?? {}))
+    for (const one of Object.values(usage ?? {})) {
       reply.same('the fields', Object.keys(one).sort(), ['limit', 'usage']);
-  });
-
-  says('GET /v2/info/usage counts each image', 'unified limits', async ({ demo, image }) => {
-    const counted = async (): Promise<unknown> => {
-      const { usage } = (await demo.get('/v2/info/usage')).is(200).json();
-      return isDocument(usage) && isDocument(usage.image_count_total)
-        ? usage.image_count_total.usage
-        : undefined;
-    };
-    const before = Number(await counted());
-    const id = await image();
-    const reply = (await demo.get('/v2/info/usage')).is(200);
-    reply.same('with one more', await counted(), before + 1);
-    (await demo.delete(`/v2/images/${id}`)).is(204);
-    reply.same('after its deletion', await counted(), before);
+      reply.that('whole numbers', Object.values(one).every(Number.isInteger), one);
+    }
   });
 });
