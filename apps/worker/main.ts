@@ -69,15 +69,17 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     },
   });
 
-  const running: Promise<void>[] = [];
-  const shownQuotas = visible(pool, postgresUrl, { log: logger, models: [quotaProjection.name] });
-  if (isLimited(config)) {
+  const settling = async (): Promise<void> => {
+    if (!isLimited(config)) return;
+    const shown = visible(pool, postgresUrl, { log: logger, models: [quotaProjection.name] });
     const quotas = quotaQueries(pool);
-    const ledger = quotaLedger({ log, quotas, visible: shownQuotas });
+    const ledger = quotaLedger({ log, quotas, visible: shown });
     const ports = { log, handle: handleImage(log), ledger, quotas, watch, logger };
     const everyMs = Math.min(1_000, leaseMs / 4);
-    running.push(settleQuotas({ ...ports, patienceMs: leaseMs }, everyMs, stopping));
-  }
+    await settleQuotas({ ...ports, patienceMs: leaseMs }, everyMs, stopping);
+    await shown.close();
+  };
+  const settled = settling();
   const bus = await openBus(config, { log, owner, logger }, stopping);
 
   part.ready();
@@ -113,8 +115,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     stopping,
   );
 
-  await Promise.all(running);
-  await shownQuotas.close();
+  await settled;
   await bus.close();
   await queue.close();
   await threads.close();
