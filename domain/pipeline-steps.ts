@@ -44,4 +44,9 @@ export const locationSteps = [
 
 export type LocationStep = (typeof locationSteps)[number];
 
-export type PassStep = (step: PipelineStep | QuotaStep | LocationStep) => void;
+/** The instants of a deletion that was delayed. */
+export const scrubSteps = ['scrubber.image-due', 'scrubber.image-deleted'] as const;
+
+export type ScrubStep = (typeof scrubSteps)[number];
+
+export type PassStep = (step: PipelineStep | QuotaStep | LocationStep | ScrubStep) => void;

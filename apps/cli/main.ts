@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { ConfigError } from '../../infra/config/config.ts';
 import { type Command, UsageError } from './command.ts';
+import { deletedCommand } from './deleted.ts';
 import { eventsCommand } from './events.ts';
 import { metadefsCommand } from './metadefs.ts';
 import { migrateCommand } from './migrate.ts';
 import { policyCommand } from './policy.ts';
 import { rebuildCommand } from './rebuild.ts';
+import { restoreCommand } from './restore.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
 
@@ -14,6 +16,8 @@ const commands: readonly Command[] = [
   statusCommand,
   migrateCommand,
   rebuildCommand,
+  deletedCommand,
+  restoreCommand,
   eventsCommand,
   metadefsCommand,
   policyCommand,

@@ -136,11 +136,11 @@ export function app(ports: AppPorts): App {
     Number((await log.head()) - (await images.checkpoint())),
   );
   const router = newRouter();
-  const { limits, showing, stores } = ports;
+  const { keepDeletedMs, limits, showing, stores } = ports;
   const locating = locator(stores, ports.uploads.sizeCap);
   imageRoutes(router, {
     ...{ commands, images, access, importMethods, baseUrl, schema, pages },
-    ...{ limits, stores, showing, locator: locating },
+    ...{ limits, stores, showing, locator: locating, keepDeletedMs },
   });
   locationRoutes(router, { access, commands, images, stores, locator: locating });
   storeRoutes(router, { access, commands, stores });

@@ -11,6 +11,8 @@ export interface HouseRules {
   readonly schema: ImageSchema;
   readonly limits: ImageLimits;
   readonly pages: PageSizes;
+  /** How long the bytes of deleted images are kept for a restore; null where they go at once. */
+  readonly keepDeletedMs: number | null;
   /** Of the web pages that may use the API. */
   readonly origins: readonly string[];
 }
@@ -20,6 +22,7 @@ export const usualHouseRules: HouseRules = {
   schema: imageSchema({ diskFormats, containerFormats, operator: stockSchema }),
   limits: defaultLimits,
   pages: { usual: 25, most: 1000 },
+  keepDeletedMs: null,
   origins: [],
 };
 
@@ -34,6 +37,8 @@ type Settings = Pick<
   | 'image-location-quota'
   | 'limit-param-default'
   | 'api-limit-max'
+  | 'delayed-delete'
+  | 'scrub-time'
   | 'cors-allowed-origins'
 >;
 
@@ -51,6 +56,7 @@ export const houseRulesFrom = (config: Settings): HouseRules => ({
     locations: config['image-location-quota'],
   },
   pages: { usual: config['limit-param-default'], most: config['api-limit-max'] },
+  keepDeletedMs: config['delayed-delete'] ? config['scrub-time'] * 1_000 : null,
   origins: config['cors-allowed-origins'],
 });
 

@@ -1,5 +1,6 @@
 import type { EventLog } from '../../domain/event-log.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
+import type { PassStep } from '../../domain/pipeline-steps.ts';
 import { Refused } from '../../domain/refused.ts';
 import type { IngestJob, JobQueue } from '../../infra/jobs/job-queue.ts';
 import type { DeathWatch } from '../../infra/leases/death-watch.ts';
@@ -29,6 +30,7 @@ export interface ReconcilerPorts {
   readonly stagingTimeoutMs: number;
   /** What time it is, as epoch milliseconds: by it staged bytes expire, and deleted images are scrubbed. */
   readonly wallClock: () => number;
+  readonly passStep: PassStep;
 }
 
 /** What this process remembers of a piece of work in one state; forgotten when the state changes. */
@@ -60,7 +62,7 @@ const longestRetryMs = 60_000;
  */
 export function reconciler(ports: ReconcilerPorts) {
   const { owner, log, handle, images, watch, queue, ingest, sweeper, metrics, logger } = ports;
-  const { patienceMs, stagingTimeoutMs, wallClock } = ports;
+  const { patienceMs, stagingTimeoutMs, wallClock, passStep } = ports;
   let seen = new Map<string, Seen>();
 
   const abortUpload = async (
@@ -79,6 +81,7 @@ export function reconciler(ports: ReconcilerPorts) {
   };
 
   const scrub = async ({ imageId }: Work, signal: AbortSignal): Promise<void> => {
+    passStep('scrubber.image-due');
     const origin = originOf((await log.readStream(streamOf(imageId))).events, null);
     const command: ImageCommand = {
       type: 'ScrubImage',
@@ -86,6 +89,7 @@ export function reconciler(ports: ReconcilerPorts) {
     };
     const context = systemCommand(origin, imageId, 'ScrubImage');
     await handle(streamOf(imageId), command, context, signal);
+    passStep('scrubber.image-deleted');
     logger.info({ ...origin, imageId }, 'a deleted image was kept as long as it should be');
   };
 

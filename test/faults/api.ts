@@ -29,6 +29,8 @@ export interface Api {
   json(method: string, path: string, body?: unknown, type?: string): Promise<Answer>;
   /** `PUT /v2/images/{id}/file`. */
   upload(imageId: string, body: SlowBody): Promise<Answer>;
+  /** `PUT /v2/images/{id}/stage`. */
+  stage(imageId: string, body: SlowBody): Promise<Answer>;
   close(): void;
 }
 
@@ -38,6 +40,19 @@ const timeoutMs = 100_000;
 
 export function apiAt(url: string): Api {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const bytesTo =
+    (part: 'file' | 'stage'): Api['upload'] =>
+    (imageId, body) => {
+      const headers = {
+        'content-type': 'application/octet-stream',
+        ...(body.chunked
+          ? { 'transfer-encoding': 'chunked' }
+          : { 'content-length': body.bytes.length }),
+      };
+      return ask(api.url, agent, 'PUT', `/v2/images/${imageId}/${part}`, headers, (sending) =>
+        sendSlowly(sending, body),
+      );
+    };
   const api: Api = {
     url,
     json: (method, path, body, type = method === 'PATCH' ? jsonPatch : 'application/json') => {
@@ -47,17 +62,8 @@ export function apiAt(url: string): Api {
         sending.end(bytes);
       });
     },
-    upload: (imageId, body) => {
-      const headers = {
-        'content-type': 'application/octet-stream',
-        ...(body.chunked
-          ? { 'transfer-encoding': 'chunked' }
-          : { 'content-length': body.bytes.length }),
-      };
-      return ask(api.url, agent, 'PUT', `/v2/images/${imageId}/file`, headers, (sending) =>
-        sendSlowly(sending, body),
-      );
-    },
+    upload: bytesTo('file'),
+    stage: bytesTo('stage'),
     close: () => agent.destroy(),
   };
   return api;

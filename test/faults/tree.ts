@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PipelineStep, QuotaStep } from '../../domain/pipeline-steps.ts';
+import type { PassStep } from '../../domain/pipeline-steps.ts';
 import { type Daguerre, type DaguerreOptions, startDaguerre } from '../support/daguerre.ts';
 import { until } from '../support/until.ts';
 import { type Api, apiAt } from './api.ts';
@@ -13,7 +13,7 @@ export interface Tree {
   readonly dataDir: string;
   now(): Daguerre;
   /** The next process that passes this step dies there; with `always`, every one until `spare`; with `stop`, it sleeps. */
-  dieAt(step: PipelineStep | QuotaStep, how?: 'always' | 'stop'): Promise<void>;
+  dieAt(step: Parameters<PassStep>[0], how?: 'always' | 'stop'): Promise<void>;
   /** Whether a process passed the step. */
   died(): boolean;
   spare(): Promise<void>;

@@ -58,6 +58,7 @@ function world(overrides: Partial<ReconcilerPorts> = {}) {
     patienceMs: 2_000,
     stagingTimeoutMs: 60_000,
     wallClock: () => state.time,
+    passStep: () => {},
     ...overrides,
   });
   return { state, did, at: (now: number) => reconcile(now, never) };

@@ -35,6 +35,7 @@ export function imageRoutes(
     stores,
     showing,
     locator,
+    keepDeletedMs,
   }: {
     commands: Commands;
     images: Images;
@@ -47,6 +48,7 @@ export function imageRoutes(
     stores: Stores;
     showing: Showing;
     locator: Locator;
+    keepDeletedMs: number | null;
   },
 ): void {
   const readingOf = ({ caller }: Call): Reading => ({
@@ -116,6 +118,9 @@ export function imageRoutes(
     await commands.perform(ctx.call, imageIdOf(ctx), {
       type: 'DeleteImage',
       caller: ctx.call.caller,
+      ...(keepDeletedMs === null
+        ? {}
+        : { keepUntil: new Date(Date.now() + keepDeletedMs).toISOString() }),
     });
     ctx.status = 204;
   });
