@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Running, readRunning } from '../../apps/standalone/running-file.ts';
 import { gone, killNow, processesOf, runs } from './processes.ts';
+import { requireAllDecided } from './told-outside.ts';
 import { generousMs, until } from './until.ts';
 
 export type PartName = 'gateway' | 'worker' | 'projector' | 'relay' | 'postgres';
@@ -116,9 +117,14 @@ export async function startDaguerre(options: DaguerreOptions = {}): Promise<Dagu
       });
     },
     async stop(signal = 'SIGINT') {
+      const undecided = await requireAllDecided(running.postgresUrl).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       if (over === undefined) child.kill(signal);
       const how = await within(ended, () => explain('Daguerre does not stop'));
       if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+      if (undecided !== undefined) throw undecided;
       return how;
     },
   };

@@ -1,6 +1,8 @@
-import type { EventLog, NewEvent } from '../../domain/event-log.ts';
+import { type EventLog, LogUnavailable, type NewEvent } from '../../domain/event-log.ts';
 import { exposureOf, imageTypes, type OutsideImageType } from '../../domain/outside/exposure.ts';
+import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { imageData, withheld } from '../../infra/outside/data.ts';
+import { silent } from './silent-log.ts';
 
 /**
  * Throws when nobody has decided what of this event is told outside: its type has neither a schema nor its place inside,
@@ -36,6 +38,28 @@ export const decidedLog = <Log extends Pick<EventLog, 'append'>>(log: Log): Log 
     return log.append(streamId, events, expected);
   },
 });
+
+/** Looks through everything that a system has recorded; a log that is not there any more is somebody else's matter. */
+export async function requireAllDecided(postgresUrl: string): Promise<void> {
+  const log = postgresEventLog(postgresUrl, {
+    log: silent,
+    upcast: (event) => event,
+    readConnections: 1,
+  });
+  try {
+    for (let after = 0n; ; ) {
+      const events = await log.readAll(after, 1_000);
+      const last = events.at(-1);
+      if (last === undefined) return;
+      for (const event of events) requireDecided(event.streamId, event);
+      after = last.position;
+    }
+  } catch (error) {
+    if (!(error instanceof LogUnavailable)) throw error;
+  } finally {
+    await log.close();
+  }
+}
 
 /** Paths of what is in `whole` and not in `part`. */
 function missing(whole: unknown, part: unknown, path: string): string[] {
