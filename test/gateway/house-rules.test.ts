@@ -215,6 +215,22 @@ describe('an operator’s property schema', () => {
     assert.deepEqual([shown.cores, shown.ratio, shown.signed], ['many', null, true]);
   });
 
+  test('tells of stores where there are several, of clients that log in', async (t) => {
+    const plain = configFrom([], {});
+    const store = { type: 'file', description: '', weight: 0 } as const;
+    const stores = ['a', 'b'].map((id) => ({ ...store, id, dir: `/${id}` }));
+    const told = async (config: typeof plain): Promise<boolean> => {
+      const gateway = await startGateway(t, {
+        change: (ports) => ({ ...ports, ...houseRulesFrom(config) }),
+      });
+      const { properties } = (await gateway.ask('/v2/schemas/image')).json();
+      return 'stores' in (properties as object);
+    };
+    assert.equal(await told({ ...plain, stores, identity: 'keystone' }), true);
+    assert.equal(await told({ ...plain, stores }), false);
+    assert.equal(await told({ ...plain, identity: 'keystone' }), false);
+  });
+
   test('bounds how deep a value can be nested', async (t) => {
     const gateway = await withSchema(t, { tree: { type: 'array' } });
     const nested = (depth: number) => `{"tree": ${'['.repeat(depth)}${']'.repeat(depth)}}`;

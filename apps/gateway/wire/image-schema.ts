@@ -13,6 +13,8 @@ export interface OperatorSchema {
 export interface ImageSchema {
   /** Base fields, then the operator's properties. */
   readonly properties: Readonly<Record<string, Schema>>;
+  /** Those that clients are told of. */
+  readonly told: Readonly<Record<string, Schema>>;
   /** Names that every new image must be given. */
   readonly required: readonly string[];
   /** The schema of one field or property; of any other name that of a custom property. */
@@ -22,15 +24,17 @@ export interface ImageSchema {
 
 const customProperty: Schema = { type: 'string' };
 
-/** `is_base` is what clients tell the operator's properties by. */
+/** `is_base` is what clients tell the operator's properties by; `tellsOfStores` is whether they are told of `stores`. */
 export function imageSchema({
   diskFormats,
   containerFormats,
   operator,
+  tellsOfStores,
 }: {
   readonly diskFormats: readonly string[];
   readonly containerFormats: readonly string[];
   readonly operator: OperatorSchema;
+  readonly tellsOfStores: boolean;
 }): ImageSchema {
   const formats = {
     container_format: { ...baseProperties.container_format, enum: [null, ...containerFormats] },
@@ -47,8 +51,10 @@ export function imageSchema({
     Object.entries(properties).map(([name, schema]) => [name, checkOf(schema)] as const),
   );
   const checkCustom = checkOf(customProperty);
+  const { stores: _, ...withoutStores } = properties;
   return {
     properties,
+    told: tellsOfStores ? properties : withoutStores,
     required: operator.required,
     schemaOf: (name) =>
       (Object.hasOwn(properties, name) ? properties[name] : undefined) ?? customProperty,

@@ -3,12 +3,10 @@ import { taskStatuses, taskTypes } from '../../../domain/task/task.ts';
 import { baseProperties } from './base-properties.ts';
 import type { ImageSchema } from './image-schema.ts';
 
-/** With one store no image has `stores`; python-glanceclient makes an option of it that clashes with its own `--stores`. */
-function imageOf({ properties, required }: ImageSchema) {
-  const { stores: _, ...singleStoreProperties } = properties;
+function imageOf({ told, required }: ImageSchema) {
   return {
     name: 'image',
-    properties: singleStoreProperties,
+    properties: told,
     additionalProperties: { type: 'string' },
     ...(required.length === 0 ? {} : { required }),
     links: [
