@@ -1,13 +1,11 @@
 import { after, before, describe } from 'node:test';
-import type { Client } from '../support/clients.ts';
-import { measured, rawDisk } from '../support/images.ts';
 import { showLogOfFailures } from './failures.ts';
 import { imageCommands } from './glance/images.ts';
 import { memberCommands } from './glance/members.ts';
 import { offerCommands } from './glance/offers.ts';
-import type { GlanceSite } from './glance/site.ts';
+import { type GlanceSite, glanceSite } from './glance/site.ts';
 import { type Site, startSite } from './site.ts';
-import { glanceSubcommands, testThatAllWereRun, watched } from './subcommands.ts';
+import { glanceSubcommands, testThatAllWereRun } from './subcommands.ts';
 
 const noted = new Set<string>();
 let running: Site;
@@ -15,21 +13,7 @@ let site: GlanceSite;
 
 before(async () => {
   running = await startSite();
-  const { directory, projectId } = running;
-  const file = await rawDisk(directory, { contentBytes: 300_000, diskBytes: 400_000 });
-  const glances = new Map<string, Client>();
-  const { size, md5, sha512 } = await measured('disk', file, 'raw', 'raw');
-  site = {
-    ...{ directory, projectId, file, size, md5, sha512 },
-    as(user) {
-      const known = glances.get(user);
-      if (known !== undefined) return known;
-      const project = { viewer: 'demo', nova: 'service' }[user as string] ?? user;
-      const glance = watched(running.as(user, project).glance, noted);
-      glances.set(user, glance);
-      return glance;
-    },
-  };
+  site = await glanceSite(running, noted);
 });
 
 after(async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, clientsWith } from '../support/clients.ts';
@@ -18,13 +18,19 @@ export interface Site {
   stop(): Promise<void>;
 }
 
-/** `settings` besides those for the Keystone, as environment variables. */
-export async function startSite(settings: Readonly<Record<string, string>> = {}): Promise<Site> {
+/** `settings` besides those for the Keystone, as environment variables; `file` is a configuration file's text. */
+export async function startSite(
+  settings: Readonly<Record<string, string>> = {},
+  file = '',
+): Promise<Site> {
   const [directory, keystone] = await Promise.all([
     mkdtemp(join(tmpdir(), 'site-')),
     startKeystone(),
   ]);
+  const config = join(directory, 'daguerre.yaml');
+  await writeFile(config, file);
   const daguerre = await startDaguerre({
+    args: file === '' ? [] : ['--config', config],
     env: { ...identityOf(keystone), ...settings },
   }).catch(async (error) => {
     await keystone.stop();

@@ -1,24 +1,14 @@
 import assert from 'node:assert/strict';
-import { describe } from 'node:test';
+import { describe, test } from 'node:test';
 import { pick, refused, rowsOf, succeeded, tableOf } from '../../support/clients.ts';
 import { until } from '../../support/until.ts';
-import { type Awaited, testUnless } from '../awaited.ts';
 import type { GlanceSite } from './site.ts';
-
-const imports = 'stage and import';
-
-const awaited: Awaited = {
-  'import-info names glance-direct': imports,
-  'image-stage and image-import: bytes in two steps': imports,
-  'image-create-via-import: the same in one command': imports,
-};
 
 const unknown = '00000000-0000-4000-8000-000000000000';
 const raw = ['--disk-format', 'raw', '--container-format', 'bare'];
 
 /** What depends on what a site offers; this one has one store, no cache, no limits and hides locations. */
 export function offerCommands(site: () => GlanceSite): void {
-  const test = testUnless(awaited);
   const demo = (...args: readonly string[]) => succeeded(site().as('demo')(...args));
   const shown = async (id: string) => tableOf(await demo('image-show', id));
   const create = async (...args: readonly string[]): Promise<string> =>

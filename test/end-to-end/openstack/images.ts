@@ -1,21 +1,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { describe } from 'node:test';
+import { describe, test } from 'node:test';
 import { refused, succeeded } from '../../support/clients.ts';
 import { until } from '../../support/until.ts';
-import { type Awaited, testUnless } from '../awaited.ts';
 import { assertSameBytes } from '../same-bytes.ts';
 import { assertHas, created, namesIn, type OpenstackSite, shownTo } from './site.ts';
-
-const awaited: Awaited = {
-  'image create --import: through staging': 'stage and import',
-};
 
 const raw = ['--disk-format', 'raw', '--container-format', 'bare'];
 
 /** What the commands on one image print, do, and say to those who may not. */
 export function imageCommands(site: () => OpenstackSite): void {
-  const test = testUnless(awaited);
   const demo = (...args: readonly string[]) => succeeded(site().as('demo')('image', ...args));
   const shown = (id: string) => shownTo(site().as('demo'), id);
   const create = (...args: readonly string[]) => created(site().as('demo'), ...args);

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { describe } from 'node:test';
+import { describe, test } from 'node:test';
 import { until } from '../../support/until.ts';
-import { type Awaited, testUnless } from '../awaited.ts';
 import { octets, type RawClient, type Wire } from './client.ts';
-
-const awaited: Awaited = {
-  'stage is 204 and import 202, then it is waited for': 'stage and import',
-};
 
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 const raw = { disk_format: 'raw', container_format: 'bare' };
@@ -31,8 +26,6 @@ function assertDecodes(image: Wire): void {
 export function gophercloudSession(
   clients: () => { readonly demo: RawClient; readonly alt: RawClient; readonly altId: string },
 ): void {
-  const test = testUnless(awaited);
-
   describe('gophercloud and Terraform', () => {
     test('an image from 201 to 204, and every type as it is decoded', async () => {
       const { demo } = clients();
