@@ -61,14 +61,20 @@ export function locationWork({
 
   const opened = async <T>(
     { method }: LocationTask,
+    signal: AbortSignal,
     use: (object: StoredObject) => Promise<T>,
   ): Promise<T> => {
     const store = stores.byId.get(method.store);
     if (store === undefined) throw unusable(`the store ${method.store} is not configured`);
     const object = await store.reader.open(method.url);
+    // A read that is under way ends then, too.
+    const close = (): void => void object.close().catch(() => {});
+    signal.addEventListener('abort', close, { once: true });
     try {
+      signal.throwIfAborted();
       return await use(object);
     } finally {
+      signal.removeEventListener('abort', close);
       await object.close();
     }
   };
@@ -81,10 +87,12 @@ export function locationWork({
   ): Conclusions {
     const { validation } = task.method;
     const algorithm = validation?.algorithm ?? hashAlgorithm;
-    const look = () => tried(logger, signal, () => opened(task, async ({ size }) => size));
+    const look = () => tried(logger, signal, () => opened(task, signal, async ({ size }) => size));
     const hashed = (size: number) =>
       tried(logger, signal, () =>
-        opened(task, (object) => digestsOf(object, size, new Set(['md5', algorithm]), signal)),
+        opened(task, signal, (object) =>
+          digestsOf(object, size, new Set(['md5', algorithm]), signal),
+        ),
       );
 
     const size = task.seenSize ?? (await look());

@@ -43,7 +43,7 @@ export const testThreads = (): DigestThreads => {
 };
 after(() => sharedThreads?.close());
 
-const caller = { userId: 'alice', projectId: 'demo', roles: ['admin', 'member', 'reader'] };
+export const caller = { userId: 'alice', projectId: 'demo', roles: ['admin', 'member', 'reader'] };
 
 export interface Uploading {
   readonly imageId: string;

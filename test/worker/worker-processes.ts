@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { upcast } from '../../domain/image/upcast.ts';
-import type { PipelineStep } from '../../domain/pipeline-steps.ts';
+import type { PassStep } from '../../domain/pipeline-steps.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { eventLogMigrations } from '../../infra/event-log/postgres/migrations.ts';
 import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
@@ -23,8 +23,17 @@ interface KeptProcess {
   stop(): Promise<void>;
 }
 
+type Step = Parameters<PassStep>[0];
+
 /** The pipeline on a real Postgres with a projector; its workers are processes that can be killed, the gateway is the test. */
-export async function workerProcesses({ leaseMs }: { leaseMs: number }) {
+export async function workerProcesses({
+  leaseMs,
+  env = {},
+}: {
+  leaseMs: number;
+  /** Settings besides. */
+  env?: Readonly<Record<string, string>>;
+}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'daguerre-workers-'));
   const { url, pool } = await testDatabase([
     ...eventLogMigrations,
@@ -62,6 +71,7 @@ export async function workerProcesses({ leaseMs }: { leaseMs: number }) {
           DAGUERRE_LEASE_MS: String(leaseMs),
           DAGUERRE_LOG_LEVEL: 'silent',
           DAGUERRE_TEST_CRASH_FILE: crashFile,
+          ...env,
         },
       });
     };
@@ -93,8 +103,7 @@ export async function workerProcesses({ leaseMs }: { leaseMs: number }) {
     pool,
     keepWorker: () => keep('worker'),
     /** The next process that passes the step dies there; with `always`, each one. */
-    crashAt: (step: PipelineStep, always = false) =>
-      writeFile(crashFile, always ? `always ${step}` : step),
+    crashAt: (step: Step, always = false) => writeFile(crashFile, always ? `always ${step}` : step),
     noMoreCrashes: () => rm(crashFile, { force: true }),
   };
 }
