@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { randomUUID } from 'node:crypto';
+import { describe, type TestContext, test } from 'node:test';
 import { type Visibility, visibilities } from '../../domain/image/attributes.ts';
 import { octets, rawFormat, startGateway, type TestGateway } from '../support/gateway.ts';
 import type { Answer } from '../support/http.ts';
@@ -42,7 +43,7 @@ const members403 = (shared: string) => rows('FFFFFFF--', shared, 'FFF------');
 interface Operation {
   readonly table: ByVisibility;
   /** What the image is before; default: queued. */
-  readonly status?: 'active' | 'deactivated';
+  readonly status?: 'active' | 'deactivated' | 'staged';
   ask(gateway: TestGateway, id: string, token: string): Promise<Answer>;
   /** What an answer means where it is not its status alone. */
   told?(answer: Answer, id: string): string;
@@ -55,6 +56,7 @@ const call =
       ? gateway.ask(path.replace('{id}', id), { method, token })
       : gateway.send(method, path.replace('{id}', id), document, token);
 const image = '/v2/images/{id}';
+const direct = { method: { name: 'glance-direct' } };
 const replaced =
   (field: string, value: unknown): Operation['ask'] =>
   (gateway, id, token) =>
@@ -64,6 +66,14 @@ const listing = (query: string): Pick<Operation, 'ask' | 'told'> => ({
   told: (answer, id) =>
     answer.status === 200 ? (answer.text.includes(id) ? 'Y' : 'n') : told(answer),
 });
+const fetching = {
+  type: 'import',
+  input: {
+    import_from: 'https://example.org/disk.img',
+    import_from_format: 'raw',
+    image_properties: {},
+  },
+};
 const creation = (visibility: Visibility, owner?: string): Operation['ask'] =>
   call('POST', '/v2/images', { visibility, ...(owner === undefined ? {} : { owner }) });
 
@@ -101,6 +111,26 @@ const operations: Readonly<Record<string, Operation>> = {
         headers: octets,
         body: Buffer.from('bytes'),
       }),
+  },
+  'stage data': {
+    table: ownerMember,
+    ask: (gateway, id, token) =>
+      gateway.ask(`/v2/images/${id}/stage`, {
+        method: 'PUT',
+        token,
+        headers: octets,
+        body: Buffer.from('bytes'),
+      }),
+  },
+  'import what is staged': {
+    table: ownerMember,
+    status: 'staged',
+    ask: call('POST', `${image}/import`, direct),
+  },
+  'delete an image that is staged': {
+    table: ownerMember,
+    status: 'staged',
+    ask: call('DELETE', image),
   },
   'download data': {
     table: rows('YYFYYYY--', 'YYFYYY---', 'YYF------'),
@@ -157,6 +187,10 @@ const onNothing: Readonly<Record<string, readonly [string, Operation['ask']]>> =
     '-FFFFFF-F',
     call('GET', '/v2/info/stores/detail'),
   ],
+  'list all tasks': ['YFFFFFFFF', call('GET', '/v2/tasks')],
+  'show a task that is not there': ['-FFFFFFFF', call('GET', `/v2/tasks/${randomUUID()}`)],
+  'ask for a task': ['YFFFFFFFF', call('POST', '/v2/tasks', fetching)],
+  'read the schema of tasks': ['YYYYYYYYY', call('GET', '/v2/schemas/tasks')],
   'list the cache, which is none': ['-FFFFFFFF', call('GET', '/v2/cache')],
   'empty the cache, which is none': ['-FFFFFFFF', call('DELETE', '/v2/cache')],
   'clean the cache, which is none': ['-FFFFFFFF', call('POST', '/v2/cache/clean')],
@@ -189,14 +223,16 @@ async function imageFor(
     await done(send('PUT', `${path}/members/${member}`, { status: member }, admin));
   }
   const post = { method: 'POST', token: admin };
+  const put = { method: 'PUT', token: admin, headers: octets, body: Buffer.from('b') };
   if (status !== undefined)
-    await done(
-      ask(`${path}/file`, { method: 'PUT', token: admin, headers: octets, body: Buffer.from('b') }),
-    );
+    await done(ask(`${path}/${status === 'staged' ? 'stage' : 'file'}`, put));
   if (status === 'deactivated') await done(ask(`${path}/actions/deactivate`, post));
   await done(replaced('visibility', visibility)(gateway, id, admin));
   return id;
 }
+
+const start = (t: TestContext): Promise<TestGateway> =>
+  startGateway(t, { change: (ports) => ({ ...ports, importMethods: ['glance-direct'] }) });
 
 describe('every operation by every caller', () => {
   const counts: Record<string, number> = {};
@@ -207,7 +243,7 @@ describe('every operation by every caller', () => {
 
   for (const [what, { table, status, ask, told: meaning = told }] of Object.entries(operations))
     test(what, async (t) => {
-      const gateway = await startGateway(t);
+      const gateway = await start(t);
       for (const visibility of visibilities) {
         let id = await imageFor(gateway, visibility, status);
         let before = await gateway.events(id);
@@ -228,7 +264,7 @@ describe('every operation by every caller', () => {
 
   for (const [what, [expected, ask]] of Object.entries(onNothing))
     test(what, async (t) => {
-      const gateway = await startGateway(t);
+      const gateway = await start(t);
       let row = '';
       for (const token of Object.values(callers)) row += count(told(await ask(gateway, '', token)));
       assert.equal(row, expected);

@@ -28,8 +28,8 @@ import { memoryMetadefs } from './gateway-metadefs.ts';
 import { memoryTasks } from './gateway-tasks.ts';
 import { eagerWorker } from './gateway-worker.ts';
 import { type Answer, type Asked, ask } from './http.ts';
-import { decidedLog } from './told-outside.ts';
 import { writableStore } from './stores.ts';
+import { decidedLog } from './told-outside.ts';
 
 /** Tokens of three callers; each `member` sees only its own project's and what is shared with everybody. */
 export const admin = 'root:operations:admin';
