@@ -76,7 +76,7 @@ describe(`the read model of events (seed ${seed})`, () => {
 
   before(async () => {
     ({ pool } = await testDatabase(migrations));
-    await lives.goOn(log, 700);
+    await lives.goOn(log, 500);
     await build(pool, log);
   });
 
@@ -85,20 +85,20 @@ describe(`the read model of events (seed ${seed})`, () => {
     const one = <Value>(values: readonly Value[]): Value =>
       values[Math.floor(next() * values.length)] as Value;
     const found: number[] = [];
-    for (let round = 0; round < 120; round += 1) {
+    for (let round = 0; round < 50; round += 1) {
       const viewer = one(viewers);
       const filter: EventFilter = {
         project: next() < 0.6 ? undefined : one([...projects, 'nobody has this']),
         image: next() < 0.7 ? undefined : one(lives.images()),
         types: one([undefined, undefined, ['TagAdded'], ['ImageCreated', 'ImageDeleted']]),
       };
-      const limits = { scan: one([1, 3, 50, 5000]), weight: one([1, 2000, 1_000_000]) };
-      const given = await all(eventQueries(pool, limits), viewer, filter, one([1, 7, 1000]));
+      const limits = { scan: one([3, 50, 5000]), weight: one([1, 20_000, 1_000_000]) };
+      const given = await all(eventQueries(pool, limits), viewer, filter, one([7, 100, 1000]));
       const wanted = await all(expected, viewer, filter, 1000);
       assert.deepEqual(given, wanted, JSON.stringify({ viewer, filter, limits }));
       found.push(wanted.length);
     }
-    assert.ok(found.filter((count) => count > 0).length > 30, 'much of it was not empty');
+    assert.ok(found.filter((count) => count > 0).length > 10, 'much of it was not empty');
   });
 
   test('gives a page as it was, whatever came since', async () => {
@@ -113,9 +113,9 @@ describe(`the read model of events (seed ${seed})`, () => {
   test('is the same row for row however the log was taken in', async () => {
     const events = await log.readAll(0n, 10_000);
     const { pool: other } = await testDatabase(migrations);
-    await build(other, logOf(events.slice(0, 350)));
+    await build(other, logOf(events.slice(0, 250)));
     const next = random(seed);
-    for (let start = 350; start < events.length; ) {
+    for (let start = 250; start < events.length; ) {
       const live = await liveGeneration(other, eventsProjection);
       assert.ok(live);
       const end = start + 1 + Math.floor(next() * 60);
