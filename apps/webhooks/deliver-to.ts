@@ -166,6 +166,8 @@ async function run(
   let acknowledgedAt = performance.now();
   signal.addEventListener('abort', news.ring, { once: true });
 
+  const isOver = (): boolean => signal.aborted || ended.signal.aborted;
+
   const keptNow = (saved: Saved): Kept => {
     const { moves, revivals } = state;
     return { moves, revivals, saved, unacknowledged };
@@ -216,9 +218,12 @@ async function run(
   };
 
   const disable = async (reason: DisabledReason, message: string): Promise<void> => {
+    if (isOver()) return;
     logger.warn({ webhookId, reason }, message);
     ended.abort();
-    const command = { type: 'DisableWebhook', by: ours, reason, message } as const;
+    const { url, revivals } = state;
+    const asTold = { url, revivals };
+    const command = { type: 'DisableWebhook', by: ours, reason, message, asTold } as const;
     await ports.webhooks.handle(webhookId, command, metadata, AbortSignal.timeout(10_000));
   };
 
@@ -287,7 +292,6 @@ async function run(
     }
   };
 
-  const isOver = (): boolean => signal.aborted || ended.signal.aborted;
   try {
     while (!isOver()) {
       const { rings } = news;
@@ -306,7 +310,9 @@ async function run(
     }
   } finally {
     signal.removeEventListener('abort', news.ring);
-    await inTime(Promise.all(inFlight.values()).then(() => saving));
+    await inTime(Promise.all(inFlight.values()));
+    ended.abort();
+    await saving;
     // Whoever took it over is not disturbed by this: what is not ours any more is not kept.
     if (attempts.length > 0 || isDirty)
       await ports.progress

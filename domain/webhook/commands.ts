@@ -1,5 +1,6 @@
 import type { Caller, Rule } from '../image/access.ts';
 import type { DisabledReason, SecretReference, WebhookFilter } from './events.ts';
+import type { PresentWebhook } from './state.ts';
 
 /** Who asks: a caller with a token, or the operator and the system, whom no rule stops. */
 export type Party =
@@ -35,7 +36,15 @@ export type WebhookCommand =
       }
     >
   | By<'RotateSecret', { secret: SecretReference; overlapUntil: string }>
-  | By<'DisableWebhook', { reason: DisabledReason; message: string }>
+  | By<
+      'DisableWebhook',
+      {
+        reason: DisabledReason;
+        message: string;
+        /** What the reason is about: nothing follows where it is another by now. */
+        asTold?: Pick<PresentWebhook, 'url' | 'revivals'>;
+      }
+    >
   | By<'EnableWebhook'>
   | By<'RemoveWebhook'>
   | By<'AcknowledgeDeliveries', { moves: number; upTo: bigint }>;

@@ -44,8 +44,9 @@ function decidePresent(
       return [{ type: 'WebhookSecretRotated', data: { secret, overlapUntil } }];
     }
     case 'DisableWebhook': {
-      const { reason, message } = command;
+      const { reason, message, asTold = state } = command;
       if (state.status === 'disabled') return [];
+      if (asTold.url !== state.url || asTold.revivals !== state.revivals) return [];
       return [{ type: 'WebhookDisabled', data: { reason, message } }];
     }
     case 'EnableWebhook':
