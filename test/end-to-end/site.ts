@@ -37,13 +37,18 @@ export async function startSite(
     throw error;
   });
   await keystone.setImageUrl(daguerre.url);
+  // Kept, since each has a home directory, in which clients keep what takes them long to find out.
+  const clients = new Map<string, ReturnType<Site['as']>>();
   return {
     keystone,
     daguerre,
     directory,
     as(user, project = user) {
       const environment = keystone.environment(user, project);
-      return clientsWith(environment, environment, preparedClient);
+      const key = `${user} of ${project}`;
+      const known = clients.get(key) ?? clientsWith(environment, environment, preparedClient);
+      clients.set(key, known);
+      return known;
     },
     projectId: (name) => keystone.api.idOf('project', name),
     async stop() {
