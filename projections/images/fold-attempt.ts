@@ -134,10 +134,10 @@ function foldOpen(
         : ended(active);
     }
     case 'ImportCompleted':
-      return ended({ imports: over(image.imports, []) });
+      return ended({ imports: over(image.imports) });
     case 'UploadAborted':
     case 'IngestFailed': {
-      const imports = over(image.imports, image.imports?.to ?? []);
+      const imports = over(image.imports);
       return hasBytes(image)
         ? ended({ imports })
         : ended({ imports, status: 'queued', size: null, failure: event.data.message });
@@ -184,11 +184,15 @@ const withoutTarget = (entry: Present, store: string): Present => {
   return { ...entry, image: { ...entry.image, imports: { ...imports, to } } };
 };
 
-/** What is left of an import that ended; of an upload nothing is said. */
-const over = (imports: Imports | null, failed: readonly string[]): Imports | null =>
+/** What is left of an import that ended: stores that were not written by then failed. Of an upload nothing is said. */
+export const over = (imports: Imports | null): Imports | null =>
   imports?.taskId == null
     ? imports
-    : { taskId: null, to: imports.to === null ? null : [], failed: [...imports.failed, ...failed] };
+    : {
+        taskId: null,
+        to: imports.to === null ? null : [],
+        failed: [...imports.failed, ...(imports.to ?? [])],
+      };
 
 const hasBytes = ({ status }: ImageRow): boolean => status === 'active' || status === 'deactivated';
 

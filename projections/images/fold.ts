@@ -2,7 +2,7 @@ import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { Attributes } from '../../domain/image/attributes.ts';
 import type { ImageEvent, PropertyChange } from '../../domain/image/events.ts';
 import type { Entry } from '../projection.ts';
-import { type AttemptEvent, foldAttempt, isOfAttempt } from './fold-attempt.ts';
+import { type AttemptEvent, foldAttempt, isOfAttempt, over } from './fold-attempt.ts';
 import type { ImageRecord, MemberRecord, Work } from './record.ts';
 
 /** What is known of the bytes before `ImageActivated` makes it the image's. */
@@ -103,7 +103,7 @@ function foldImage(
     case 'ImageDeletionScheduled': {
       const due = new Date(event.data.dueAt);
       return {
-        kept: { image: { ...image, imports: null, gathered: null }, due },
+        kept: { image: { ...image, imports: over(image.imports), gathered: null }, due },
         work: chore('scrub', image.id, recorded, due),
       };
     }

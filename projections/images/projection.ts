@@ -186,7 +186,7 @@ const workTable: Table<Work> = {
 /** The read model behind `Images`: views `images.image`, `images.work` and `images.kept`. */
 export const imagesProjection: Projection<ImageParts> = {
   name: 'images',
-  version: 4,
+  version: 5,
   tables: { image: imageTable, work: workTable, kept: keptTable },
   keyOf: imageIdOf,
   fold,
