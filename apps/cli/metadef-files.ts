@@ -6,6 +6,7 @@ import {
   maxNameLength,
   type NamespaceContent,
 } from '../../domain/metadef/content.ts';
+import { checkPlain } from '../gateway/wire/plain-json.ts';
 
 /** Whom glance-manage gives what it loads to when a file does not say. */
 const usualOwner = 'admin';
@@ -20,12 +21,16 @@ export async function readNamespaces(path: string): Promise<readonly NamespaceCo
         .map((name) => join(path, name))
     : [path];
   if (files.length === 0) throw new Error(`there is no *.json in ${path}`);
-  return Promise.all(files.map(readNamespace));
+  const contents: NamespaceContent[] = [];
+  for (const file of files) contents.push(await readNamespace(file)); // one at a time: open files are few
+  return contents;
 }
 
 async function readNamespace(file: string): Promise<NamespaceContent> {
   try {
-    return contentFrom(JSON.parse(await readFile(file, 'utf8')));
+    const document: unknown = JSON.parse(await readFile(file, 'utf8'));
+    checkPlain(document);
+    return contentFrom(document);
   } catch (error) {
     throw new Error(`${file}: ${error instanceof Error ? error.message : error}`, { cause: error });
   }
@@ -90,26 +95,25 @@ function nameFrom(value: unknown, what: string): string {
 function textFrom(value: unknown, what: string, maxLength: number): string | null {
   if (value === undefined || value === null) return null;
   if (typeof value !== 'string') throw new Error(`${what} is no text`);
-  if (/[\0\p{Surrogate}]/u.test(value)) throw new Error(`${what} cannot be stored as text`);
   if ([...value].length > maxLength)
     throw new Error(`${what} is longer than ${maxLength} characters`);
   return value;
 }
 
-/** Writes a file per namespace, named for what users see of it, as `db_export_metadefs` does; gives the file names. */
+/** Writes a file per namespace, named for what users see of it, as `db_export_metadefs` does; gives how many. */
 export async function writeNamespaces(
   directory: string,
-  namespaces: readonly NamespaceContent[],
-): Promise<readonly string[]> {
+  namespaces: AsyncIterable<NamespaceContent>,
+): Promise<number> {
   await mkdir(directory, { recursive: true });
   const used = new Set<string>();
-  for (const content of namespaces) {
+  for await (const content of namespaces) {
     const name = fileName(content, used);
     used.add(name.toLowerCase());
     const text = `${JSON.stringify(documentOf(content), undefined, 4)}\n`;
     await writeFile(join(directory, name), text);
   }
-  return [...used];
+  return used.size;
 }
 
 /** Two namespaces may look the same to users: the second gets a number. */

@@ -139,10 +139,19 @@ async function unload({ handle, run, names }: Tools, path: string): Promise<stri
 }
 
 async function exportAll({ handle, names }: Tools, directory: string): Promise<string> {
-  const found = await Promise.all((await names()).map((name) => handle.find(name)));
-  const contents = found.flatMap((one) => (one?.state.status === 'present' ? [one.state] : []));
-  await writeNamespaces(directory, contents);
-  return `${contents.length} namespaces written to ${directory}`;
+  const count = await writeNamespaces(directory, found(await names(), handle));
+  return `${count} namespaces written to ${directory}`;
+}
+
+/** One after the other: all of a large catalogue at once would fill the memory and outwait the connections. */
+async function* found(
+  names: readonly string[],
+  handle: HandleMetadefs,
+): AsyncIterable<NamespaceContent> {
+  for (const name of names) {
+    const state = (await handle.find(name))?.state;
+    if (state?.status === 'present') yield state;
+  }
 }
 
 async function withTools<Value>(

@@ -163,6 +163,9 @@ describe('the stock catalogue', () => {
       ['{}', /bad\.json: namespace must have a name/],
       ['{"namespace": "x", "visibility": "shared"}', /"shared", not "public"/],
       [`{"namespace": "${'x'.repeat(81)}"}`, /longer than 80/],
+      ['{"namespace": "x", "objects": [{"name": "a\\u0000"}]}', /bad\.json: .*without NUL/],
+      ['{"namespace": "x", "properties": {"y": {"maximum": 1e17}}}', /bad\.json: .*exactly/],
+      [`${'['.repeat(9999)}${']'.repeat(9999)}`, /bad\.json: .*nested deeper/],
       ['{"namespace": "x", "objects": [{}]}', /objects\[0\]\.name must have a name/],
       ['{"namespace": "x", "tags": [{"name": "y"}, {"name": "y"}]}', /already exists/],
     ] as const) {

@@ -30,7 +30,7 @@ export function namespaceQueryFrom(
       key: oneOf('sort_key', lastOf(parameters, 'sort_key') ?? 'created_at', sortKeys),
       direction: directionFrom(parameters),
     },
-    marker: lastOf(parameters, 'marker'),
+    marker: lastOf(parameters, 'marker') || undefined,
     limit: limit === undefined ? defaultLimit : Math.min(wholeNumber('limit', limit), maxLimit),
   };
 }

@@ -264,4 +264,8 @@ export const metadefNamespaces = section('metadef namespaces', (says) => {
   says('GET with an unknown marker is 404', async ({ admin, unique }) => {
     (await admin.get(`${namespaces}?marker=${unique()}`)).is(404);
   });
+
+  says('GET with an empty marker is 200, from the beginning', async ({ demo }) => {
+    (await demo.get(`${namespaces}?marker=`)).is(200);
+  });
 });
