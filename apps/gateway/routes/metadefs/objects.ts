@@ -1,7 +1,8 @@
-import { expectNoBody, jsonBody } from '../../body.ts';
+import { expectNoBody } from '../../body.ts';
 import { objectDocument } from '../../wire/metadef-documents.ts';
 import { objectFrom } from '../../wire/metadef-requests.ts';
 import type { GatewayRouter } from '../routes.ts';
+import { addRoute, changeRoute, removeRoute, type Spoken } from './definitions.ts';
 import {
   definitionIn,
   type MetadefPorts,
@@ -11,12 +12,17 @@ import {
   visibleNamespace,
 } from './ports.ts';
 
+const spoken: Spoken<'object'> = {
+  kind: 'object',
+  definitionFrom: objectFrom,
+  documentOf: (object, namespace) => objectDocument(namespace, object),
+};
+
 /** Objects of a namespace (reference, section 19.2). */
 export function objectRoutes(router: GatewayRouter, ports: MetadefPorts): void {
-  const { access, commands } = ports;
+  const { access } = ports;
   const all = `${namespacePath}/objects`;
   const one = `${all}/:name`;
-  const kind = 'object';
 
   router.get(all, async (ctx) => {
     expectNoBody(ctx.req);
@@ -31,43 +37,15 @@ export function objectRoutes(router: GatewayRouter, ports: MetadefPorts): void {
     };
   });
 
-  router.post(all, async (ctx) => {
-    const definition = objectFrom(await jsonBody(ctx));
-    const namespace = namespaceIn(ctx);
-    const record = await commands.performAndShow(ctx.call, {
-      type: 'AddDefinition',
-      namespace,
-      kind,
-      definition,
-    });
-    ctx.status = 201;
-    ctx.body = objectDocument(namespace, definitionIn(record, kind, definition.name));
-  });
+  addRoute(router, all, ports, spoken);
 
   router.get(one, async (ctx) => {
     expectNoBody(ctx.req);
     const name = namespaceIn(ctx);
     const record = await visibleNamespace(ports, name, ctx.call, 'get_metadef_object');
-    ctx.body = objectDocument(name, definitionIn(record, kind, nameIn(ctx)));
+    ctx.body = objectDocument(name, definitionIn(record, spoken.kind, nameIn(ctx)));
   });
 
-  router.put(one, async (ctx) => {
-    const definition = objectFrom(await jsonBody(ctx));
-    const namespace = namespaceIn(ctx);
-    const record = await commands.performAndShow(ctx.call, {
-      type: 'ChangeDefinition',
-      namespace,
-      kind,
-      name: nameIn(ctx),
-      definition,
-    });
-    ctx.body = objectDocument(namespace, definitionIn(record, kind, definition.name));
-  });
-
-  router.delete(one, async (ctx) => {
-    expectNoBody(ctx.req);
-    const named = { namespace: namespaceIn(ctx), name: nameIn(ctx) };
-    await commands.perform(ctx.call, { type: 'RemoveDefinition', kind, ...named });
-    ctx.status = 204;
-  });
+  changeRoute(router, one, ports, spoken);
+  removeRoute(router, one, ports, spoken.kind);
 }

@@ -1,10 +1,11 @@
 import { unknownDefinition } from '../../../../domain/metadef/namespace.ts';
 import type { NamespaceRecord } from '../../../../projections/metadefs/record.ts';
-import { expectNoBody, jsonBody } from '../../body.ts';
+import { expectNoBody } from '../../body.ts';
 import { propertiesDocument, propertyDocument } from '../../wire/metadef-documents.ts';
 import { propertyFrom } from '../../wire/metadef-requests.ts';
 import { lastOf, parametersOf } from '../../wire/query-string.ts';
 import type { GatewayRouter } from '../routes.ts';
+import { addRoute, changeRoute, removeRoute, type Spoken } from './definitions.ts';
 import {
   definitionIn,
   type MetadefPorts,
@@ -14,12 +15,18 @@ import {
   visibleNamespace,
 } from './ports.ts';
 
+const spoken: Spoken<'property'> = {
+  kind: 'property',
+  definitionFrom: propertyFrom,
+  documentOf: propertyDocument,
+};
+
 /** Properties of a namespace (reference, section 19.3). */
 export function propertyRoutes(router: GatewayRouter, ports: MetadefPorts): void {
-  const { access, commands } = ports;
+  const { access } = ports;
   const all = `${namespacePath}/properties`;
   const one = `${all}/:name`;
-  const kind = 'property';
+  const { kind } = spoken;
 
   router.get(all, async (ctx) => {
     expectNoBody(ctx.req);
@@ -28,18 +35,7 @@ export function propertyRoutes(router: GatewayRouter, ports: MetadefPorts): void
     ctx.body = { properties: propertiesDocument(record.properties) };
   });
 
-  router.post(all, async (ctx) => {
-    const definition = propertyFrom(await jsonBody(ctx));
-    const namespace = namespaceIn(ctx);
-    const record = await commands.performAndShow(ctx.call, {
-      type: 'AddDefinition',
-      namespace,
-      kind,
-      definition,
-    });
-    ctx.status = 201;
-    ctx.body = propertyDocument(definitionIn(record, kind, definition.name));
-  });
+  addRoute(router, all, ports, spoken);
 
   router.get(one, async (ctx) => {
     expectNoBody(ctx.req);
@@ -59,24 +55,8 @@ export function propertyRoutes(router: GatewayRouter, ports: MetadefPorts): void
     ctx.body = propertyDocument(definitionIn(record, kind, name));
   });
 
-  router.put(one, async (ctx) => {
-    const definition = propertyFrom(await jsonBody(ctx));
-    const record = await commands.performAndShow(ctx.call, {
-      type: 'ChangeDefinition',
-      namespace: namespaceIn(ctx),
-      kind,
-      name: nameIn(ctx),
-      definition,
-    });
-    ctx.body = propertyDocument(definitionIn(record, kind, definition.name));
-  });
-
-  router.delete(one, async (ctx) => {
-    expectNoBody(ctx.req);
-    const named = { namespace: namespaceIn(ctx), name: nameIn(ctx) };
-    await commands.perform(ctx.call, { type: 'RemoveDefinition', kind, ...named });
-    ctx.status = 204;
-  });
+  changeRoute(router, one, ports, spoken);
+  removeRoute(router, one, ports, kind);
 }
 
 /** The name of a property that a resource type knows by the prefix of its association; 404 where it does not. */

@@ -1,21 +1,20 @@
-import { expectNoBody, jsonBody } from '../../body.ts';
+import { expectNoBody } from '../../body.ts';
 import { associationDocument, resourceTypeDocument } from '../../wire/metadef-documents.ts';
 import { associationFrom } from '../../wire/metadef-requests.ts';
 import type { GatewayRouter } from '../routes.ts';
-import {
-  definitionIn,
-  type MetadefPorts,
-  nameIn,
-  namespaceIn,
-  namespacePath,
-  visibleNamespace,
-} from './ports.ts';
+import { addRoute, removeRoute, type Spoken } from './definitions.ts';
+import { type MetadefPorts, namespaceIn, namespacePath, visibleNamespace } from './ports.ts';
+
+const spoken: Spoken<'association'> = {
+  kind: 'association',
+  definitionFrom: associationFrom,
+  documentOf: associationDocument,
+};
 
 /** Resource types, and for which of them a namespace is (reference, section 19.5). */
 export function resourceTypeRoutes(router: GatewayRouter, ports: MetadefPorts): void {
-  const { access, commands, metadefs } = ports;
+  const { access, metadefs } = ports;
   const all = `${namespacePath}/resource_types`;
-  const kind = 'association';
 
   router.get('/v2/metadefs/resource_types', async (ctx) => {
     expectNoBody(ctx.req);
@@ -35,22 +34,6 @@ export function resourceTypeRoutes(router: GatewayRouter, ports: MetadefPorts): 
     ctx.body = { resource_type_associations: shown.map(associationDocument) };
   });
 
-  router.post(all, async (ctx) => {
-    const definition = associationFrom(await jsonBody(ctx));
-    const record = await commands.performAndShow(ctx.call, {
-      type: 'AddDefinition',
-      namespace: namespaceIn(ctx),
-      kind,
-      definition,
-    });
-    ctx.status = 201;
-    ctx.body = associationDocument(definitionIn(record, kind, definition.name));
-  });
-
-  router.delete(`${all}/:name`, async (ctx) => {
-    expectNoBody(ctx.req);
-    const named = { namespace: namespaceIn(ctx), name: nameIn(ctx) };
-    await commands.perform(ctx.call, { type: 'RemoveDefinition', kind, ...named });
-    ctx.status = 204;
-  });
+  addRoute(router, all, ports, spoken);
+  removeRoute(router, `${all}/:name`, ports, spoken.kind);
 }

@@ -5,6 +5,7 @@ import { pageOf } from '../../wire/metadef-queries.ts';
 import { tagFrom, tagsFrom } from '../../wire/metadef-requests.ts';
 import { parametersOf } from '../../wire/query-string.ts';
 import type { GatewayRouter } from '../routes.ts';
+import { changeRoute, removeRoute, type Spoken } from './definitions.ts';
 import {
   definitionIn,
   type MetadefPorts,
@@ -17,12 +18,14 @@ import {
 /** What the original takes for yes in a header. */
 const yes: ReadonlySet<string> = new Set(['1', 't', 'true', 'on', 'y', 'yes']);
 
+const spoken: Spoken<'tag'> = { kind: 'tag', definitionFrom: tagFrom, documentOf: tagDocument };
+
 /** Tags of a namespace (reference, section 19.4). */
 export function metadefTagRoutes(router: GatewayRouter, ports: MetadefPorts): void {
   const { commands } = ports;
   const all = `${namespacePath}/tags`;
   const one = `${all}/:name`;
-  const kind = 'tag';
+  const { kind } = spoken;
 
   router.get(all, async (ctx) => {
     expectNoBody(ctx.req);
@@ -61,22 +64,6 @@ export function metadefTagRoutes(router: GatewayRouter, ports: MetadefPorts): vo
     ctx.body = tagDocument(definitionIn(record, kind, definition.name));
   });
 
-  router.put(one, async (ctx) => {
-    const definition = tagFrom(await jsonBody(ctx));
-    const record = await commands.performAndShow(ctx.call, {
-      type: 'ChangeDefinition',
-      namespace: namespaceIn(ctx),
-      kind,
-      name: nameIn(ctx),
-      definition,
-    });
-    ctx.body = tagDocument(definitionIn(record, kind, definition.name));
-  });
-
-  router.delete(one, async (ctx) => {
-    expectNoBody(ctx.req);
-    const named = { namespace: namespaceIn(ctx), name: nameIn(ctx) };
-    await commands.perform(ctx.call, { type: 'RemoveDefinition', kind, ...named });
-    ctx.status = 204;
-  });
+  changeRoute(router, one, ports, spoken);
+  removeRoute(router, one, ports, kind);
 }
