@@ -3,6 +3,9 @@ import { upcast } from '../../domain/image/upcast.ts';
 import type { Amounts } from '../../domain/quota/resources.ts';
 import { configFrom, settingsHelp } from '../../infra/config/config.ts';
 import { openEventLog } from '../../infra/event-log/open.ts';
+import { queueConnection } from '../../infra/jobs/bullmq/connection.ts';
+import { bullmqJobQueue } from '../../infra/jobs/bullmq/job-queue.ts';
+import type { QueueState } from '../../infra/jobs/job-queue.ts';
 import { metricsOfParts } from '../../infra/leases/heartbeat.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
@@ -50,6 +53,8 @@ interface Status {
     readonly position: string;
     readonly lag: string;
   }[];
+  /** Null when the queue cannot be reached. */
+  readonly queue: QueueState | null;
   readonly processes: readonly {
     readonly owner: string;
     readonly part: string;
@@ -71,13 +76,19 @@ export const statusCommand: Command = {
     const { rest, given } = switches(args, ['json']);
     const config = configFrom(rest, environment);
     const url = readRunning(config['data-dir'])?.url ?? null;
-    const status = await withDatabases(config, (databases) => statusOf(databases, url));
+    const status = await withDatabases(config, (databases) =>
+      statusOf(databases, config['redis-url'], url),
+    );
     process.stdout.write(given.json ? `${JSON.stringify(status, undefined, 2)}\n` : text(status));
     return 0;
   },
 };
 
-async function statusOf(databases: Databases, url: string | null): Promise<Status> {
+async function statusOf(
+  databases: Databases,
+  redisUrl: string | undefined,
+  url: string | null,
+): Promise<Status> {
   const log = logger('cli', 'warn');
   const pool = postgresPool(databases.postgresUrl, { log, max: 2 });
   const events = await openEventLog(databases.eventLogUrl, { log, upcast });
@@ -92,6 +103,7 @@ async function statusOf(databases: Databases, url: string | null): Promise<Statu
     const hasQuotas = positions.has(quotaProjection.name);
     const shown = projections.filter((one) => one !== quotaProjection || hasQuotas);
     const reservations = hasQuotas ? await quotaQueries(pool).openReservations() : [];
+    const queue = await queueState({ redisUrl, postgresUrl: databases.postgresUrl });
     const relayed = relayedTo(await metricsOfParts(pool, ['relay'], relaysWithinMs));
     const lagOf = (model: string): bigint => max(head - (positions.get(model) ?? 0n), 0n);
     const lag = shown.map(({ name }) => lagOf(name)).reduce(max, 0n);
@@ -109,6 +121,7 @@ async function statusOf(databases: Databases, url: string | null): Promise<Statu
         position: String(position),
         lag: String(max(head - BigInt(position), 0n)),
       })),
+      queue,
       processes,
       work: work.map((one) => ({ ...one, position: String(one.position) })),
       reservations,
@@ -120,6 +133,37 @@ async function statusOf(databases: Databases, url: string | null): Promise<Statu
 }
 
 const max = (one: bigint, other: bigint): bigint => (one > other ? one : other);
+
+async function queueState(urls: Parameters<typeof queueConnection>[0]): Promise<QueueState | null> {
+  const queue = bullmqJobQueue(await queueConnection(urls, silent), silent);
+  try {
+    return await queue.state();
+  } catch {
+    return null;
+  } finally {
+    await queue.close();
+  }
+}
+
+/** The table says that the queue is away. */
+const silent = { info() {}, warn() {}, error() {} };
+
+function queueLines(queue: QueueState | null): readonly string[] {
+  if (queue === null)
+    return ['jobs        the queue cannot be reached; the reconciler does without it'];
+  const { waiting, delayed, active, dead, deadCount } = queue;
+  return [
+    `jobs        ${waiting} waiting, ${delayed} to be tried again, ${active.length} in work, ${deadCount} dead`,
+    ...active.map(
+      ({ job, progress, since }) =>
+        `job         image ${job.imageId}: ${progress ?? 'begun'}, in work since ${since.toISOString()}`,
+    ),
+    ...dead.map(
+      ({ job, reason, attempts, at }) =>
+        `dead job    image ${job.imageId}: ${reason}, after ${attempts} attempts, at ${at.toISOString()}`,
+    ),
+  ];
+}
 
 /** Checkpoint of each read model that queries find. */
 async function positionsOf(pool: Pool): Promise<ReadonlyMap<string, bigint>> {
@@ -138,7 +182,16 @@ async function processesOf(pool: Pool): Promise<Status['processes']> {
   return rows.map(({ owner, part, seconds }) => ({ owner, part, secondsSinceBeat: seconds }));
 }
 
-function text({ url, head, readModels, relays, processes, work, reservations }: Status): string {
+function text({
+  url,
+  head,
+  readModels,
+  relays,
+  queue,
+  processes,
+  work,
+  reservations,
+}: Status): string {
   const lines = [
     `service     ${url ?? 'not running on this data directory'}`,
     `log         head at position ${head}`,
@@ -150,6 +203,7 @@ function text({ url, head, readModels, relays, processes, work, reservations }: 
     ...relays.map(
       ({ stream, position, lag }) => `relay       ${stream} at position ${position}, ${lag} behind`,
     ),
+    ...queueLines(queue),
     ...processes.map(
       ({ owner, secondsSinceBeat }) =>
         `process     ${owner}, last heard of ${secondsSinceBeat.toFixed(1)} s ago`,

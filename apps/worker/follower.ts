@@ -134,11 +134,12 @@ function staged(
   imageId: string,
   { uploadId, size }: Of<'UploadStaged'>,
 ): void {
-  const { headStarts, ingest, isDispatcher, logger } = ports;
+  const { headStarts, ingest, isDispatcher } = ports;
   const job = { imageId, uploadId, supersedes: 0 };
   headStarts.staged(uploadId, size);
   if (headStarts.has(uploadId))
-    ingest.run(job).catch((error) => logger.error({ err: error, ...job }, 'an ingest job failed'));
+    // It says itself what went wrong, and the job that is issued besides is tried again.
+    ingest.run(job).catch(() => {});
   if (isDispatcher()) issue(ports, job);
 }
 

@@ -3,7 +3,7 @@ import type { EventLog } from '../../domain/event-log.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
 import { type Image, uploadOf } from '../../domain/image/state.ts';
 import { Refused } from '../../domain/refused.ts';
-import type { IngestJob } from '../../infra/jobs/job-queue.ts';
+import { Hopeless, type IngestJob, type Progress } from '../../infra/jobs/job-queue.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { HandleImage } from '../handle-image.ts';
 import { type Claim, type Conclusion, type Task, taskOf } from './claim.ts';
@@ -24,8 +24,12 @@ import type { IngestOutcome, WorkerMetrics } from './metrics.ts';
  * an append stops quietly and removes nothing.
  */
 export interface Ingest {
-  /** Claims and does a job. Resolves, in every case, when this process has nothing more to do for it. */
-  run(job: IngestJob): Promise<void>;
+  /**
+   * Claims and does a job. Resolves when this process has nothing more to do for it. Rejects, after a line in the log,
+   * when nothing could be claimed, which may be tried again, or with `Hopeless` when the work broke: then the claim is to
+   * be superseded.
+   */
+  run(job: IngestJob, tell?: (progress: Progress) => void): Promise<void>;
   isRunning(uploadId: string): boolean;
   /**
    * The log ended the upload, or somebody else has the claim of `epoch`: nothing that we do for it up to there can count.
@@ -144,12 +148,14 @@ export function ingest(ports: IngestPorts): Ingest {
     claim: Claim,
     task: Task,
     logger: Logger,
+    tell: (progress: Progress) => void,
     { signal }: AbortController,
   ): Promise<IngestOutcome> => {
     try {
       let last: Conclusion | undefined;
       for await (const conclusion of conclude(claim, task, logger, signal)) {
         await append(claim, conclusion, signal);
+        tell(conclusion.type);
         last = conclusion;
       }
       if (last?.type === 'FailIngest') {
@@ -177,6 +183,7 @@ export function ingest(ports: IngestPorts): Ingest {
   const claimAndWork = async (
     job: IngestJob,
     logger: Logger,
+    tell: (progress: Progress) => void,
     stop: AbortController,
   ): Promise<void> => {
     passStep('worker.job-taken');
@@ -185,13 +192,15 @@ export function ingest(ports: IngestPorts): Ingest {
     const { claim, task } = taken;
     if (claim.epoch > 1) metrics.tookOver('ingest');
     passStep('worker.ingest-claimed');
+    tell('claimed');
     const began = performance.now();
     const claimLogger = logger.child({ ...claim.origin, epoch: claim.epoch });
-    const outcome = await work(claim, task, claimLogger, stop);
+    const outcome = await work(claim, task, claimLogger, tell, stop);
     const seconds = (performance.now() - began) / 1000;
     metrics.ingestEnded(outcome, seconds);
     const size = task.kind === 'staged' ? task.size : task.seenSize;
     claimLogger.info({ outcome, seconds, size }, 'ingest ended');
+    if (outcome === 'broken') throw new Hopeless('the work on an upload failed');
     if (task.kind !== 'staged') return;
     if (outcome !== 'activated' && outcome !== 'failed') return;
     await staging.remove(claim);
@@ -199,20 +208,24 @@ export function ingest(ports: IngestPorts): Ingest {
   };
 
   return {
-    async run(job) {
+    async run(job, tell = () => {}) {
       const { imageId, uploadId, supersedes } = job;
       // A job to take over from us says that our heartbeat was late: we live, and go on.
       if (closed || running.has(uploadId)) return;
       const stop = new AbortController();
       const logger = ports.logger.child({ imageId, uploadId });
-      const done = claimAndWork(job, logger, stop)
-        .catch((error) => logger.error({ err: error }, 'an ingest job failed'))
+      const doing = claimAndWork(job, logger, tell, stop)
+        .catch((error) => {
+          if (!(error instanceof Hopeless)) logger.error({ err: error }, 'an ingest job failed');
+          throw error;
+        })
         .finally(() => {
           headStarts.drop(uploadId);
           running.delete(uploadId);
         });
+      const done = doing.catch(() => {});
       running.set(uploadId, { imageId, epoch: supersedes + 1, stop, done });
-      await done;
+      await doing;
     },
     isRunning: (uploadId) => running.has(uploadId),
     abandon(uploadId, epoch = Number.POSITIVE_INFINITY) {

@@ -1,7 +1,7 @@
 import { upcast } from '../../domain/image/upcast.ts';
 import { digestThreads } from '../../infra/digests/digest-threads.ts';
 import { openEventLog } from '../../infra/event-log/open.ts';
-import { postgresQueueConnection } from '../../infra/jobs/bullmq/connection.ts';
+import { queueConnection } from '../../infra/jobs/bullmq/connection.ts';
 import { bullmqJobQueue } from '../../infra/jobs/bullmq/job-queue.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
@@ -19,6 +19,7 @@ import { openBus } from '../bus.ts';
 import { handleImage } from '../handle-image.ts';
 import { runPart } from '../part.ts';
 import { quotaLedger } from '../quota-ledger.ts';
+import { runWebhooks } from '../webhooks/part.ts';
 import { workerMetrics } from './metrics.ts';
 import { settleQuotas } from './quota.ts';
 import { runWorker } from './worker.ts';
@@ -44,7 +45,8 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     log: logger,
     upcast,
   });
-  const queue = bullmqJobQueue(postgresQueueConnection(postgresUrl, logger), logger);
+  const redisUrl = config['redis-url'];
+  const queue = bullmqJobQueue(await queueConnection({ redisUrl, postgresUrl }, logger), logger);
   const told = processMetrics('worker');
   const metrics = workerMetrics(told, () => queue.depth());
   const heartbeat = startHeartbeat(leases, {
@@ -82,6 +84,10 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   const settled = settling();
   const bus = await openBus(config, { log, owner, logger }, stopping);
 
+  const telling = runWebhooks({
+    ...{ config, postgresUrl, owner, log, leases, logger, stopping, metrics: told },
+    onTakeOver: () => metrics.tookOver('webhook'),
+  });
   part.ready();
   await runWorker(
     {
@@ -117,6 +123,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
 
   await settled;
   await bus.close();
+  await telling;
   await queue.close();
   await threads.close();
   await watch.stop();

@@ -101,7 +101,7 @@ export async function runWorker(
     every(reconcileIntervalMs, 'reconciling', () => reconcile(performance.now(), stopping)),
     scanning(() => isDispatcher, sweeping.scan, sweepIntervalMs, stopping, logger),
   ];
-  const jobs = queue.work(times.slots, (job) => working.run(job));
+  const jobs = queue.work(times.slots, working.run);
 
   // At once, whatever a scan or a question to the log still takes: others wait for what we have claimed.
   const closing = aborted(stopping).then(() =>

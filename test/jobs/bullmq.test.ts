@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { after, describe, test } from 'node:test';
-import { postgresQueueConnection } from '../../infra/jobs/bullmq/connection.ts';
 import { bullmqJobQueue } from '../../infra/jobs/bullmq/job-queue.ts';
-import type { IngestJob, JobQueue } from '../../infra/jobs/job-queue.ts';
+import { postgresQueueConnection } from '../../infra/jobs/bullmq/postgres.ts';
+import type { JobQueue } from '../../infra/jobs/job-queue.ts';
 import { memoryJobQueue } from '../../infra/jobs/memory.ts';
+import { handled, issueOnce, jobQueueContract, newJob } from '../contracts/job-queue.ts';
 import { testDatabase, testServer } from '../support/postgres.ts';
 import { killNow } from '../support/processes.ts';
 import { until } from '../support/until.ts';
@@ -21,113 +21,8 @@ function queueAt(url: string, onWarning: () => void = () => {}): JobQueue {
   return queue;
 }
 
-const newJob = (): IngestJob => ({
-  imageId: randomUUID(),
-  uploadId: randomUUID(),
-  supersedes: 0,
-});
-
-/** Issues until it works, as the reconciler does; repeats are harmless. */
-async function issueOnce(queue: JobQueue, job: IngestJob): Promise<void> {
-  await until('the queue to take a job', () =>
-    queue.issue(job).then(
-      () => true,
-      () => false,
-    ),
-  );
-}
-
-function handled(queue: JobQueue, slots = 2) {
-  const seen: string[] = [];
-  const worker = queue.work(slots, async ({ uploadId }) => {
-    seen.push(uploadId);
-  });
-  open.push(() => worker.close());
-  return { seen, worker };
-}
-
-for (const [name, make] of [
-  ['BullMQ on Postgres', async () => queueAt((await testDatabase()).url)],
-  ['memory', async () => memoryJobQueue()],
-] as const)
-  describe(`${name} as a JobQueue`, () => {
-    test('hands every job out once', async () => {
-      const queue = await make();
-      const jobs = Array.from({ length: 20 }, newJob);
-      for (const job of jobs) await queue.issue(job);
-      const { seen } = handled(queue);
-      await until('all to be handled', () => seen.length >= jobs.length);
-      assert.deepEqual([...seen].sort(), jobs.map(({ uploadId }) => uploadId).sort());
-    });
-
-    test('takes a job again that it has seen before', async () => {
-      const queue = await make();
-      const job = newJob();
-      const { seen } = handled(queue);
-      await queue.issue(job);
-      await until('the first', () => seen.length === 1);
-      await queue.issue(job);
-      await until('the second', () => seen.length === 2);
-    });
-
-    test('tells which uploads wait', async () => {
-      const queue = await make();
-      const jobs = [newJob(), newJob()];
-      for (const job of jobs) await queue.issue(job);
-      assert.equal(await queue.depth(), 2);
-      assert.deepEqual(
-        [...((await queue.waiting()) ?? [])].sort(),
-        jobs.map(({ uploadId }) => uploadId).sort(),
-      );
-    });
-
-    test('works on so many at once, and one that fails does not stop the others', async () => {
-      const queue = await make();
-      let running = 0;
-      let most = 0;
-      let ended = 0;
-      let release: () => void = () => {};
-      const released = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      const worker = queue.work(3, async () => {
-        running += 1;
-        most = Math.max(most, running);
-        await released;
-        running -= 1;
-        ended += 1;
-        throw new Error('a handler may fail');
-      });
-      open.push(() => worker.close());
-      for (let index = 0; index < 7; index++) await queue.issue(newJob());
-      await until('three to run', () => running === 3);
-      release();
-      await until('all to end', () => ended === 7);
-      assert.equal(most, 3);
-    });
-
-    test('closes its worker when the jobs in hand are over', async () => {
-      const queue = await make();
-      let release: () => void = () => {};
-      const released = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      let [begun, ended] = [0, 0];
-      const worker = queue.work(1, async () => {
-        begun += 1;
-        await released;
-        ended += 1;
-      });
-      await queue.issue(newJob());
-      await queue.issue(newJob());
-      await until('the first to run', () => begun === 1);
-      const closed = worker.close();
-      release();
-      await closed;
-      assert.deepEqual([begun, ended], [1, 1]);
-      assert.equal(await queue.depth(), 1);
-    });
-  });
+jobQueueContract('BullMQ on Postgres', async () => queueAt((await testDatabase()).url));
+jobQueueContract('memory', async () => memoryJobQueue());
 
 describe('the tables of the queue', () => {
   for (const [what, sql] of [

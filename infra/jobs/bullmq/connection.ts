@@ -1,107 +1,34 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import {
-  createPostgresBackend,
-  type PgPool,
-  runMigrations,
-  type WorkerOptions,
-  withBackend,
-} from 'bullmq';
-import pg from 'pg';
+import type { Job, Queue, Worker, WorkerOptions } from 'bullmq';
 import type { Log } from '../../postgres/log.ts';
 import type { IngestJob } from '../job-queue.ts';
 
-/** BullMQ's own: its Postgres backend looks nowhere else when it is given a pool. */
-const schema = 'bullmq';
-const failurePauseMs = 250;
+export type BullQueue = Queue<IngestJob, void, 'ingest'>;
+export type BullWorker = Worker<IngestJob, void, 'ingest'>;
+export type BullJob = Job<IngestJob, void, 'ingest'>;
 
-const { Queue, Worker } = withBackend(createPostgresBackend);
+/** What BullMQ is built on. */
+export interface QueueConnection {
+  newQueue(name: string): BullQueue;
+  newWorker(
+    name: string,
+    handle: (job: BullJob) => Promise<void>,
+    options: Omit<WorkerOptions, 'connection'>,
+  ): BullWorker;
+  /** Makes the queue usable, from nothing if need be. Rejects when it cannot be reached. */
+  prepare(): Promise<void>;
+  close(): Promise<void>;
+}
 
-/** What BullMQ is built on: the one place that knows which technology keeps the jobs. */
-export type QueueConnection = ReturnType<typeof postgresQueueConnection>;
-export type BullQueue = ReturnType<QueueConnection['newQueue']>;
-export type BullWorker = ReturnType<QueueConnection['newWorker']>;
-
-/** SQLSTATEs that say that tables, functions or the whole schema are gone, or are not what the ledger says. */
-const isDamage = (error: unknown): boolean => {
-  const code = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
-  return code === '3F000' || code.startsWith('42');
-};
-
-/**
- * BullMQ on Postgres. Jobs are worth nothing, so commits do not wait for the disk, and damaged tables are dropped and made
- * anew. A failed query rejects after a pause: BullMQ tries again at once, which would burn a core while Postgres is away.
- */
-export function postgresQueueConnection(url: string, log: Log) {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: 6,
-    application_name: 'daguerre jobs',
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 10_000,
-    keepAlive: true,
-    options: `-c search_path=${schema} -c synchronous_commit=off`,
-  });
-  pool.on('error', (error) => log.warn({ err: error }, 'lost an idle connection of the job queue'));
-  // The pool listens only while a connection is idle: lost in somebody's hands, it would end the process.
-  pool.on('connect', (client) => client.on('error', () => undefined));
-
-  const migrate = async (): Promise<void> => {
-    const client = await pool.connect();
-    let failed = true;
-    try {
-      try {
-        await runMigrations(client, schema);
-        await client.query('select from job, job_log, event, meta, dedup, rate_limit limit 0');
-      } catch (error) {
-        if (!isDamage(error)) throw error;
-        log.warn({ err: error }, 'the tables of the job queue are damaged; making them anew');
-        await client.query(`drop schema if exists ${schema} cascade`);
-        await runMigrations(client, schema);
-      }
-      failed = false;
-    } finally {
-      client.release(failed);
-    }
-  };
-
-  let migrating: Promise<void> | undefined;
-  const prepare = (): Promise<void> => {
-    migrating ??= migrate().finally(() => {
-      migrating = undefined;
-    });
-    return migrating;
-  };
-
-  const patient = {
-    query: async (text: string, parameters?: readonly unknown[]) => {
-      try {
-        return await pool.query(text, parameters === undefined ? undefined : [...parameters]);
-      } catch (error) {
-        if (isDamage(error)) await prepare().catch(() => {});
-        await delay(failurePauseMs);
-        throw error;
-      }
-    },
-    connect: () => pool.connect(),
-    end: () => pool.end(),
-    on: () => patient,
-    removeAllListeners: () => patient,
-    options: { keepAlive: true },
-  } as unknown as PgPool;
-
-  return {
-    newQueue: (name: string) => new Queue<IngestJob, void, 'ingest'>(name, { connection: patient }),
-    newWorker: (
-      name: string,
-      handle: (job: IngestJob) => Promise<void>,
-      options: Omit<WorkerOptions, 'connection'>,
-    ) =>
-      new Worker<IngestJob, void, 'ingest'>(name, ({ data }) => handle(data), {
-        ...options,
-        connection: patient,
-      }),
-    /** Makes the queue usable, from nothing if need be. Rejects when it cannot be reached. */
-    prepare,
-    close: () => pool.end(),
-  };
+/** The one place that knows which technology keeps the jobs: Redis where it is named, else Postgres. */
+export async function queueConnection(
+  {
+    redisUrl,
+    postgresUrl,
+  }: { readonly redisUrl: string | undefined; readonly postgresUrl: string },
+  log: Log,
+): Promise<QueueConnection> {
+  // Only who uses it loads it.
+  if (redisUrl !== undefined)
+    return (await import('./redis.ts')).redisQueueConnection(redisUrl, log);
+  return (await import('./postgres.ts')).postgresQueueConnection(postgresUrl, log);
 }

@@ -1,13 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { UnrecoverableError } from 'bullmq';
 import type { Log } from '../../postgres/log.ts';
-import type { JobQueue, JobWorker } from '../job-queue.ts';
-import type { BullQueue, BullWorker, QueueConnection } from './connection.ts';
+import {
+  attemptsPerJob,
+  firstBackoffMs,
+  type HandleJob,
+  Hopeless,
+  type JobQueue,
+  type JobWorker,
+} from '../job-queue.ts';
+import type { BullJob, BullQueue, BullWorker, QueueConnection } from './connection.ts';
 
 const name = 'ingest';
 const mostListed = 1_000;
 const retryMs = 250;
 const kept = { age: 3600, count: 1_000 };
+/** Calls that wait for an answer; who has more of them is told at once that there is none. */
+const mostUnanswered = 1_000;
+const answerWithinMs = 5_000;
+const closeWithinMs = 5_000;
+const mostShown = 20;
 
 /** The job queue on BullMQ. It outlives the loss of its connection, its jobs and its tables; those errors are only logged. */
 export function bullmqJobQueue(connection: QueueConnection, log: Log): JobQueue {
@@ -39,35 +52,76 @@ export function bullmqJobQueue(connection: QueueConnection, log: Log): JobQueue 
 
   const queueReady: Promise<BullQueue> = persistently(() => connection.newQueue(name));
   queueReady.catch(() => {});
-  const queue = async (): Promise<BullQueue> => {
-    const timeout = delay(5_000, undefined, { ref: false }).then(() => {
-      throw new Error('the job queue cannot be reached');
-    });
-    return Promise.race([queueReady, timeout]);
+  let unanswered = 0;
+  /** A queue that is away, or says nothing, must hold nobody up, and nothing may pile up before it. */
+  const ask = async <Answer>(question: (queue: BullQueue) => Promise<Answer>): Promise<Answer> => {
+    if (unanswered >= mostUnanswered) throw new Error('the job queue does not answer');
+    unanswered += 1;
+    const answer = queueReady.then(question);
+    void answer
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .finally(() => {
+        unanswered -= 1;
+      });
+    return withinOr(answerWithinMs, answer, 'the job queue cannot be reached');
   };
 
   return {
-    async issue(job) {
-      await (await queue()).add('ingest', job, {
-        jobId: randomUUID(),
-        removeOnComplete: kept,
-        removeOnFail: kept,
-      });
+    async issue(job, urgency = 'awaited') {
+      await ask((queue) =>
+        queue.add('ingest', job, {
+          jobId: randomUUID(),
+          // Jobs without a priority come before all that have one.
+          ...(urgency === 'background' ? { priority: 1 } : {}),
+          attempts: attemptsPerJob,
+          backoff: { type: 'exponential', delay: firstBackoffMs },
+          removeOnComplete: kept,
+          removeOnFail: kept,
+        }),
+      );
     },
 
     async waiting() {
-      const jobs = await (await queue()).getJobs(['waiting'], 0, mostListed - 1);
-      return jobs.length === mostListed ? null : new Set(jobs.map(({ data }) => data.uploadId));
+      const jobs = await ask((queue) =>
+        queue.getJobs(['waiting', 'prioritized', 'delayed'], 0, mostListed - 1),
+      );
+      return jobs.length >= mostListed ? null : new Set(jobs.map(({ data }) => data.uploadId));
     },
 
     async depth() {
-      return (await queue()).getWaitingCount();
+      return ask((queue) => queue.getJobCountByTypes('waiting', 'prioritized'));
+    },
+
+    async state() {
+      const counts = await ask((queue) => queue.getJobCounts());
+      const active = await ask((queue) => queue.getJobs(['active'], 0, mostShown - 1));
+      const dead = await ask((queue) => queue.getJobs(['failed'], 0, mostShown - 1));
+      return {
+        waiting: (counts.waiting ?? 0) + (counts.prioritized ?? 0),
+        delayed: counts.delayed ?? 0,
+        active: active.map(({ data, progress, processedOn, timestamp }) => ({
+          job: data,
+          progress: typeof progress === 'string' ? progress : null,
+          since: new Date(processedOn ?? timestamp),
+        })),
+        dead: dead.map(({ data, failedReason, attemptsMade, finishedOn, timestamp }) => ({
+          job: data,
+          reason: failedReason ?? '',
+          attempts: attemptsMade,
+          at: new Date(finishedOn ?? timestamp),
+        })),
+        deadCount: counts.failed ?? 0,
+      };
     },
 
     work(slots, handle) {
+      const inHand = new Set<Promise<void>>();
       const build = () =>
         persistently(() =>
-          connection.newWorker(name, (job) => handle(job).catch(report), {
+          connection.newWorker(name, reporting(handle, inHand, report), {
             autorun: false,
             concurrency: slots,
             drainDelay: 1,
@@ -76,25 +130,54 @@ export function bullmqJobQueue(connection: QueueConnection, log: Log): JobQueue 
             runRetryDelay: retryMs,
           }),
         );
-      return keepWorking({ build, closing: closing.signal, report });
+      return keepWorking({ build, inHand, closing: closing.signal, report });
     },
 
     async close() {
       closing.abort();
       const built = await queueReady.catch(() => undefined);
-      await built?.close().catch(report);
+      await withinOr(closeWithinMs, built?.close(), 'the job queue does not close').catch(report);
       await connection.close();
     },
   };
 }
 
+/** Rejects with `message` when there is nothing else for so long. */
+async function withinOr<Value>(
+  ms: number,
+  promise: Promise<Value> | undefined,
+  message: string,
+): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(message)), ms);
+  });
+  return Promise.race([promise as Promise<Value>, late]).finally(() => clearTimeout(timer));
+}
+
+const reporting =
+  (handle: HandleJob, inHand: Set<Promise<void>>, report: (error: unknown) => void) =>
+  async (job: BullJob): Promise<void> => {
+    const tell = (progress: string): void => void job.updateProgress(progress).catch(report);
+    const one = handle(job.data, tell);
+    const over = one.catch(() => {}).finally(() => inHand.delete(over));
+    inHand.add(over);
+    try {
+      await one;
+    } catch (error) {
+      throw error instanceof Hopeless ? new UnrecoverableError(error.message) : error;
+    }
+  };
+
 /** Runs a worker, and another when it ends by itself. */
 function keepWorking({
   build,
+  inHand,
   closing,
   report,
 }: {
   build: () => Promise<BullWorker>;
+  inHand: ReadonlySet<Promise<void>>;
   closing: AbortSignal;
   report: (error: unknown) => void;
 }): JobWorker {
@@ -115,8 +198,13 @@ function keepWorking({
   return {
     async close() {
       stop.abort();
-      await current?.close().catch(report);
-      await running;
+      const closed = Promise.all([current?.close(), running]);
+      closed.catch(() => {});
+      await Promise.all(inHand);
+      // What is left is to say so to the queue, which may be away.
+      await withinOr(closeWithinMs, closed, 'the job queue does not let its worker go').catch(
+        report,
+      );
     },
   };
 }

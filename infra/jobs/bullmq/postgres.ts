@@ -1,25 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  createPostgresBackend,
-  type PgPool,
-  runMigrations,
-  type WorkerOptions,
-  withBackend,
-} from 'bullmq';
+import { createPostgresBackend, type PgPool, runMigrations, withBackend } from 'bullmq';
 import pg from 'pg';
 import type { Log } from '../../postgres/log.ts';
 import type { IngestJob } from '../job-queue.ts';
+import type { BullQueue, BullWorker, QueueConnection } from './connection.ts';
 
 /** BullMQ's own: its Postgres backend looks nowhere else when it is given a pool. */
 const schema = 'bullmq';
 const failurePauseMs = 250;
 
 const { Queue, Worker } = withBackend(createPostgresBackend);
-
-/** What BullMQ is built on: the one place that knows which technology keeps the jobs. */
-export type QueueConnection = ReturnType<typeof postgresQueueConnection>;
-export type BullQueue = ReturnType<QueueConnection['newQueue']>;
-export type BullWorker = ReturnType<QueueConnection['newWorker']>;
 
 /** SQLSTATEs that say that tables, functions or the whole schema are gone, or are not what the ledger says. */
 const isDamage = (error: unknown): boolean => {
@@ -31,7 +21,7 @@ const isDamage = (error: unknown): boolean => {
  * BullMQ on Postgres. Jobs are worth nothing, so commits do not wait for the disk, and damaged tables are dropped and made
  * anew. A failed query rejects after a pause: BullMQ tries again at once, which would burn a core while Postgres is away.
  */
-export function postgresQueueConnection(url: string, log: Log) {
+export function postgresQueueConnection(url: string, log: Log): QueueConnection {
   const pool = new pg.Pool({
     connectionString: url,
     max: 6,
@@ -90,17 +80,14 @@ export function postgresQueueConnection(url: string, log: Log) {
   } as unknown as PgPool;
 
   return {
-    newQueue: (name: string) => new Queue<IngestJob, void, 'ingest'>(name, { connection: patient }),
-    newWorker: (
-      name: string,
-      handle: (job: IngestJob) => Promise<void>,
-      options: Omit<WorkerOptions, 'connection'>,
-    ) =>
-      new Worker<IngestJob, void, 'ingest'>(name, ({ data }) => handle(data), {
+    // Over this backend the classes have types of their own; what we call is the same.
+    newQueue: (name) =>
+      new Queue<IngestJob, void, 'ingest'>(name, { connection: patient }) as unknown as BullQueue,
+    newWorker: (name, handle, options) =>
+      new Worker<IngestJob, void, 'ingest'>(name, handle as never, {
         ...options,
         connection: patient,
-      }),
-    /** Makes the queue usable, from nothing if need be. Rejects when it cannot be reached. */
+      }) as unknown as BullWorker,
     prepare,
     close: () => pool.end(),
   };
