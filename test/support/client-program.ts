@@ -1,19 +1,28 @@
 /**
  * Runs a console script of Debian's Python packages for each line of standard input, in a fork of a process that has
- * imported it already: importing takes ten times as long as most commands. A line is JSON with `id`, `args`, `env`, and
- * the files `out` and `err` for what the command writes; `{"id", "code"}` is printed when it has ended. Standard input
- * is a terminal for the command, at which nobody types. Ends when its own standard input does.
+ * imported it already, with every plugin whose group begins as told: importing takes ten times as long as most commands.
+ * A line is JSON with `id`, `args`, `env`, and the files `out` and `err` for what the command writes; `{"id", "code"}` is
+ * printed when it has ended. Standard input is a terminal for the command, at which nobody types. Ends when its own
+ * standard input does.
  */
 export const clientProgram = `
 import importlib, importlib.metadata, json, os, signal, sys, traceback
 
-command, seconds, modules = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
-scripts = importlib.metadata.distributions()
+command, seconds, groups, modules = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:]
+points = [
+    point for distribution in importlib.metadata.distributions()
+    for point in distribution.entry_points]
 main = next(
-    point.load() for distribution in scripts for point in distribution.entry_points
+    point.load() for point in points
     if point.group == "console_scripts" and point.name == command)
 for module in modules:
     importlib.import_module(module)
+for point in points:
+    if groups and point.group.startswith(groups):
+        try:
+            point.load()
+        except Exception:
+            pass  # for a service whose client is not installed
 
 def run(asked):
     os.environ.clear()
