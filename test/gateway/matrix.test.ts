@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { describe, type TestContext, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { type Visibility, visibilities } from '../../domain/image/attributes.ts';
-import { octets, rawFormat, startGateway, type TestGateway } from '../support/gateway.ts';
+import { storesFrom } from '../../infra/store/stores.ts';
+import { type FileServer, startFileServer } from '../support/file-server.ts';
+import {
+  type GatewayOptions,
+  octets,
+  rawFormat,
+  startGateway,
+  type TestGateway,
+} from '../support/gateway.ts';
 import type { Answer } from '../support/http.ts';
+import { localHttpStore } from '../support/stores.ts';
 
 const admin = 'root:office:admin';
 /** The columns of the tables below, in their order. The image belongs to the project `owners`. */
@@ -44,6 +53,10 @@ interface Operation {
   readonly table: ByVisibility;
   /** What the image is before; default: queued. */
   readonly status?: 'active' | 'deactivated' | 'staged';
+  /** What happens to it besides. */
+  prepare?(gateway: TestGateway, id: string): Promise<unknown>;
+  /** Whether the site has a store of URLs too, and shows locations. */
+  readonly several?: true;
   ask(gateway: TestGateway, id: string, token: string): Promise<Answer>;
   /** What an answer means where it is not its status alone. */
   told?(answer: Answer, id: string): string;
@@ -76,6 +89,25 @@ const fetching = {
 };
 const creation = (visibility: Visibility, owner?: string): Operation['ask'] =>
   call('POST', '/v2/images', { visibility, ...(owner === undefined ? {} : { owner }) });
+
+let server: FileServer;
+before(async () => {
+  server = await startFileServer();
+  server.put('/', Buffer.from('b'));
+});
+after(() => server.stop());
+
+/** With a second store, which serves URLs. */
+const severalStores: NonNullable<GatewayOptions['change']> = (ports) => ({
+  ...ports,
+  stores: storesFrom([...ports.stores.all, localHttpStore('web', [server.port])], 'file'),
+  showing: { locations: true, directUrl: false },
+});
+
+const withLocation: Operation['ask'] = (gateway, id, token) => {
+  const value = { url: server.url, metadata: {} };
+  return gateway.patch(`/v2/images/${id}`, [{ op: 'add', path: '/locations/-', value }], token);
+};
 
 const operations: Readonly<Record<string, Operation>> = {
   'show an image': { table: seen, ask: call('GET', image) },
@@ -170,10 +202,48 @@ const operations: Readonly<Record<string, Operation>> = {
     ask: call('DELETE', `${image}/members/accepted`),
   },
   'list tasks of an image': { table: seen, ask: call('GET', `${image}/tasks`) },
+  'ask for a location': {
+    table: rows('YYFFFFFY-', 'YYFFFF---', 'YYF------'),
+    several: true,
+    ask: (gateway, id, token) =>
+      call('POST', `${image}/locations`, { url: server.url })(gateway, id, token),
+  },
+  'fetch locations': {
+    table: rows('YFFFFFFY-', 'YFFFFF---', 'YFF------'),
+    several: true,
+    ask: call('GET', `${image}/locations`),
+  },
+  'add a location': { table: ownerMember, several: true, ask: withLocation },
+  'change the metadata of a location': {
+    table: ownerMember,
+    several: true,
+    prepare: (gateway, id) => done(withLocation(gateway, id, admin)),
+    ask: (gateway, id, token) =>
+      replaced('locations', [{ url: server.url, metadata: { a: 'b' } }])(gateway, id, token),
+  },
+  'remove a location': {
+    table: adminOnly,
+    status: 'active',
+    several: true,
+    prepare: (gateway, id) => done(withLocation(gateway, id, admin)),
+    ask: (gateway, id, token) =>
+      gateway.patch(`/v2/images/${id}`, [{ op: 'remove', path: '/locations/1' }], token),
+  },
+  'remove a copy': {
+    table: adminOnly,
+    status: 'active',
+    several: true,
+    prepare: (gateway, id) => done(withLocation(gateway, id, admin)),
+    ask: call('DELETE', '/v2/stores/web/{id}'),
+  },
 };
 
-/** Calls about no image that is there yet. */
-const onNothing: Readonly<Record<string, readonly [string, Operation['ask']]>> = {
+/** Calls about no image that is there yet; `several` stores as in an operation. */
+const onNothing: Readonly<
+  Record<string, readonly [expected: string, ask: Operation['ask'], several?: true]>
+> = {
+  'list stores': ['YYYYYYYYY', call('GET', '/v2/info/stores'), true],
+  'read details of stores': ['YFFFFFFYF', call('GET', '/v2/info/stores/detail'), true],
   'create a public image': ['YFFFFFFFF', creation('public')],
   'create a community image': ['YYFYYYYFF', creation('community')],
   'create a shared image': ['YYFYYYYFF', creation('shared')],
@@ -231,8 +301,14 @@ async function imageFor(
   return id;
 }
 
-const start = (t: TestContext): Promise<TestGateway> =>
-  startGateway(t, { change: (ports) => ({ ...ports, importMethods: ['glance-direct'] }) });
+/** Nobody works on imports, so that an image that is refused another time is as it was. */
+const start = (t: TestContext, several: true | undefined): Promise<TestGateway> =>
+  startGateway(t, {
+    change: (ports) => ({
+      ...(several ? severalStores(ports) : ports),
+      importMethods: ['glance-direct'],
+    }),
+  });
 
 describe('every operation by every caller', () => {
   const counts: Record<string, number> = {};
@@ -241,11 +317,17 @@ describe('every operation by every caller', () => {
     return outcome;
   };
 
-  for (const [what, { table, status, ask, told: meaning = told }] of Object.entries(operations))
+  for (const [what, operation] of Object.entries(operations))
     test(what, async (t) => {
-      const gateway = await start(t);
+      const { table, status, ask, told: meaning = told, prepare, several } = operation;
+      const gateway = await start(t, several);
+      const prepared = async (visibility: Visibility): Promise<string> => {
+        const id = await imageFor(gateway, visibility, status);
+        await prepare?.(gateway, id);
+        return id;
+      };
       for (const visibility of visibilities) {
-        let id = await imageFor(gateway, visibility, status);
+        let id = await prepared(visibility);
         let before = await gateway.events(id);
         let row = '';
         for (const token of Object.values(callers)) {
@@ -254,7 +336,7 @@ describe('every operation by every caller', () => {
           const events = await gateway.events(id);
           if (outcome !== 'Y') assert.deepEqual(events, before, `${what} refused to ${token}`);
           else if (events.length > before.length) {
-            id = await imageFor(gateway, visibility, status);
+            id = await prepared(visibility);
             before = await gateway.events(id);
           }
         }
@@ -262,9 +344,9 @@ describe('every operation by every caller', () => {
       }
     });
 
-  for (const [what, [expected, ask]] of Object.entries(onNothing))
+  for (const [what, [expected, ask, several]] of Object.entries(onNothing))
     test(what, async (t) => {
-      const gateway = await start(t);
+      const gateway = await start(t, several);
       let row = '';
       for (const token of Object.values(callers)) row += count(told(await ask(gateway, '', token)));
       assert.equal(row, expected);

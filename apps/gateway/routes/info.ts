@@ -26,4 +26,3 @@ export function infoRoutes(
     ctx.body = { usage: await quota.usage(ctx.call.caller.projectId) };
   });
 }
-

@@ -69,6 +69,7 @@ export function locationRoutes(
       allStoresMustSucceed: true,
     });
     ctx.status = 202;
+    ctx.body = '';
   });
 
   router.get('/v2/images/:imageId/locations', async (ctx) => {
