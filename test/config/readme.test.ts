@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { settingsHelp } from '../../infra/config/config.ts';
+import { configFrom, settingsHelp } from '../../infra/config/config.ts';
 
 /** In the closest folder above the compiled test, however deep it was built. */
 function readme(folder = new URL('.', import.meta.url)): string {
@@ -16,4 +18,16 @@ test('README.md shows every setting as --help does', () => {
   const blocks = readme().split(/^```.*\n/m);
   const shown = blocks.find((block) => block.includes('--data-dir DIR'));
   assert.equal(shown, `${settingsHelp()}\n`);
+});
+
+test('the example of several stores is a configuration', (t) => {
+  const example = readme()
+    .split(/^```.*\n/m)
+    .find((block) => block.startsWith('stores:'));
+  const directory = mkdtempSync(join(tmpdir(), 'daguerre-readme-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'daguerre.yaml');
+  writeFileSync(file, example ?? '');
+  const { stores, 'default-store': usual } = configFrom(['--config', file], {});
+  assert.deepEqual([stores.map(({ id }) => id), usual], [['cheap', 'fast', 'web'], 'cheap']);
 });
