@@ -6,6 +6,10 @@ import { type Migration, migrate } from '../infra/postgres/migrate.ts';
 import { postgresPool } from '../infra/postgres/pool.ts';
 import { readModelMigrations } from '../infra/read-model/migrations.ts';
 import type { Logger } from '../infra/telemetry/logger.ts';
+import {
+  webhookProgressMigrations,
+  webhookSecretMigrations,
+} from '../infra/webhooks/migrations.ts';
 
 /** Where each part of the system keeps its tables. */
 export interface Databases {
@@ -15,9 +19,15 @@ export interface Databases {
 
 /** Beside the log: what is backed up with it. The log itself is there only where Postgres keeps it. */
 const besideTheLog = (eventLogUrl: string): readonly Migration[] =>
-  isEventStoreDb(eventLogUrl) ? personalMigrations : [...eventLogMigrations, ...personalMigrations];
+  isEventStoreDb(eventLogUrl)
+    ? [...personalMigrations, ...webhookSecretMigrations]
+    : [...eventLogMigrations, ...personalMigrations, ...webhookSecretMigrations];
 /** Everything that can be made again. */
-const derived: readonly Migration[] = [...readModelMigrations, ...leaseMigrations];
+const derived: readonly Migration[] = [
+  ...readModelMigrations,
+  ...leaseMigrations,
+  ...webhookProgressMigrations,
+];
 
 /** Brings every database to this release's shape; gives the names of what was done, none when all was done before. */
 export async function migrateAll(databases: Databases, log: Logger): Promise<readonly string[]> {

@@ -8,7 +8,7 @@ export interface RequestRefused {
     readonly action: string | null;
     /** Policy rule, for example `delete_image`. */
     readonly rule: string | null;
-    /** Id of an image, or name of a namespace of metadata definitions. */
+    /** Id of an image or a webhook, or name of a namespace of metadata definitions. */
     readonly target: string | null;
     readonly code: RefusalCode | null;
     /** 1 for the first of its actor, action and target; in later events, how many more came since. */

@@ -53,6 +53,7 @@ import { taskCommands } from './task-commands.ts';
 import { unreadBody } from './unread-body.ts';
 import { type UploadPorts, type Uploads, uploads } from './upload.ts';
 import { decodableUrl } from './url.ts';
+import { type WebhookPorts, webhookRoutes } from './webhooks/routes.ts';
 import type { Showing } from './wire/places.ts';
 
 /** Everything that the API is made of. */
@@ -77,6 +78,7 @@ export interface AppPorts extends HouseRules {
   /** Absent where no limit is set. */
   readonly quota?: GatewayQuota;
   readonly events: EventSettings;
+  readonly webhooks: WebhookSettings;
   readonly dataDir: string;
   readonly publicEndpoint: string | undefined;
   /** What `OpenStack-image-import-methods` announces. */
@@ -95,6 +97,11 @@ interface EventSettings extends Pick<RecentOptions, 'visible' | 'region' | 'keep
   readonly region: string;
   readonly pace: StreamPace;
 }
+
+type WebhookSettings = Pick<
+  WebhookPorts,
+  'registered' | 'visible' | 'access' | 'vault' | 'poster' | 'progress' | 'quota'
+>;
 
 export interface App {
   readonly handle: RequestListener;
@@ -184,6 +191,9 @@ export function app(ports: AppPorts): App {
     identity: ports.identity,
     region,
   });
+
+  const { personal, webhooks } = ports;
+  webhookRoutes(router, { ...webhooks, log, personal, events: facts, region, baseUrl });
 
   const koa = new Koa<object, CallContext>();
   koa.use(requestLog(logger, metrics));

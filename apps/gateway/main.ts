@@ -1,6 +1,7 @@
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import { metadefAccess } from '../../domain/metadef/access.ts';
+import { webhookAccess } from '../../domain/webhook/access.ts';
 import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
@@ -11,11 +12,16 @@ import { visible } from '../../infra/read-model/visible.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { storesOf } from '../../infra/store/stores.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
+import { posterOf } from '../../infra/webhooks/poster-of.ts';
+import { postgresProgress } from '../../infra/webhooks/progress-store.ts';
+import { postgresVault } from '../../infra/webhooks/vault.ts';
 import { eventsProjection } from '../../projections/events/projection.ts';
 import { eventQueries } from '../../projections/events/queries.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { metadefQueries } from '../../projections/metadefs/queries.ts';
 import { taskQueries } from '../../projections/tasks/queries.ts';
+import { webhooksProjection } from '../../projections/webhooks/projection.ts';
+import { webhookQueries } from '../../projections/webhooks/queries.ts';
 import { openBus } from '../bus.ts';
 import { runPart } from '../part.ts';
 import { answeredFrom } from '../projector/projections.ts';
@@ -71,6 +77,11 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     log: logger,
     models: [eventsProjection.name],
   });
+  const webhooksShown = visible(queries, postgresUrl, {
+    log: logger,
+    models: [webhooksProjection.name],
+  });
+  const poster = posterOf(config);
   const heartbeat = startHeartbeat(leases, {
     owner,
     part: 'gateway',
@@ -137,6 +148,15 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
       region: config.region,
       pace: usualPace,
     },
+    webhooks: {
+      registered: webhookQueries(queries),
+      visible: webhooksShown,
+      access: webhookAccess(policy),
+      vault: postgresVault(besideLog),
+      poster,
+      progress: postgresProgress(queries),
+      quota: config['webhook-endpoint-quota'],
+    },
     dataDir: config['data-dir'],
     publicEndpoint: config['public-endpoint'],
     importMethods: enabledMethods(config['import-methods']),
@@ -165,6 +185,8 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await closeQuota();
   await shown.close();
   await toldOutside.close();
+  await webhooksShown.close();
+  poster.close();
   await log.close();
   await Promise.all([queries.end(), leases.end(), besideLog.end()]);
 });

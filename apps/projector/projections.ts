@@ -6,6 +6,7 @@ import { metadefsProjection } from '../../projections/metadefs/projection.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { quotaProjection } from '../../projections/quota/projection.ts';
 import { tasksProjection } from '../../projections/tasks/projection.ts';
+import { webhooksProjection } from '../../projections/webhooks/projection.ts';
 
 /** Every read model that projectors keep, each with a lease, a checkpoint and generations of its own. */
 export const projections: readonly Projection<object>[] = [
@@ -14,6 +15,7 @@ export const projections: readonly Projection<object>[] = [
   eventsProjection,
   tasksProjection,
   quotaProjection,
+  webhooksProjection,
 ];
 
 /** Without what nobody asks with this configuration. */

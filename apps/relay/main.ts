@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { upcast } from '../../domain/image/upcast.ts';
 import { connectNats, type Nats, natsOptions } from '../../infra/bus/nats/connection.ts';
 import { eventsLane, ownLane } from '../../infra/bus/nats/lanes.ts';
+import { notificationsLane } from '../../infra/bus/nats/notifications-lane.ts';
 import type { Lane } from '../../infra/bus/nats/relay.ts';
 import { ensureStream, StreamMismatch } from '../../infra/bus/nats/streams.ts';
 import { ConfigError } from '../../infra/config/config.ts';
@@ -35,7 +36,14 @@ await runPart('relay', process.env, process.argv.slice(2), async (part) => {
   }
   const log = await openEventLog(config['event-log-url'] ?? postgresUrl, { log: logger, upcast });
   const place = busPlace(config);
-  const lanes = [ownLane(place), eventsLane(log, place)];
+  const lanes = [
+    ownLane(place),
+    eventsLane(log, place),
+    notificationsLane(log, place, {
+      publisherId: config['default-publisher-id'],
+      disabled: config['disabled-notifications'],
+    }),
+  ];
   const told = processMetrics('relay');
   const metrics = relayMetrics(told, log);
   const tookOver = takeOvers(told);

@@ -19,6 +19,7 @@ import { openBus } from '../bus.ts';
 import { handleImage } from '../handle-image.ts';
 import { runPart } from '../part.ts';
 import { quotaLedger } from '../quota-ledger.ts';
+import { runWebhooks } from '../webhooks/part.ts';
 import { workerMetrics } from './metrics.ts';
 import { settleQuotas } from './quota.ts';
 import { runWorker } from './worker.ts';
@@ -83,6 +84,10 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   const settled = settling();
   const bus = await openBus(config, { log, owner, logger }, stopping);
 
+  const telling = runWebhooks({
+    ...{ config, postgresUrl, owner, log, leases, logger, stopping, metrics: told },
+    onTakeOver: () => metrics.tookOver('webhook'),
+  });
   part.ready();
   await runWorker(
     {
@@ -118,6 +123,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
 
   await settled;
   await bus.close();
+  await telling;
   await queue.close();
   await threads.close();
   await watch.stop();

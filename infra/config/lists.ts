@@ -31,6 +31,15 @@ export const portList = listOf(
   port,
 );
 
+const seconds = 'must be numbers of seconds from 1 to 604800, separated by commas';
+export const secondsList = listOf(
+  z.preprocess(
+    (given) => (typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given),
+    z.int({ error: seconds }).min(1, { error: seconds }).max(604_800, { error: seconds }),
+  ),
+  seconds,
+).refine((given) => given.length > 0, { error: seconds });
+
 const network = 'must be networks such as 10.0.0.0/8, separated by commas';
 export const networkList = listOf(
   z.string({ error: network }).refine(isNetwork, { error: network }),

@@ -15,17 +15,23 @@ import { metadefAccess } from '../../domain/metadef/access.ts';
 import { parsePolicy } from '../../domain/policy/policy.ts';
 import type { StagedKey, Staging } from '../../domain/staging.ts';
 import type { Store } from '../../domain/store.ts';
+import { webhookAccess } from '../../domain/webhook/access.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import { identityNone } from '../../infra/identity/none/identity.ts';
+import { addressGuard } from '../../infra/net/address-guard.ts';
 import { memoryStaging } from '../../infra/staging/memory.ts';
 import { memoryStore } from '../../infra/store/memory.ts';
 import { storesFrom } from '../../infra/store/stores.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
+import { memoryProgress } from '../../infra/webhooks/memory.ts';
+import { webhookPoster } from '../../infra/webhooks/post.ts';
+import { memoryVault } from '../../infra/webhooks/vault.ts';
 import { memoryEvents } from './gateway-events.ts';
 import { memoryImages } from './gateway-images.ts';
 import { memoryMetadefs } from './gateway-metadefs.ts';
 import { memoryTasks } from './gateway-tasks.ts';
+import { memoryWebhooks } from './gateway-webhooks.ts';
 import { eagerWorker } from './gateway-worker.ts';
 import { type Answer, type Asked, ask } from './http.ts';
 import { writableStore } from './stores.ts';
@@ -70,6 +76,16 @@ export interface GatewayOptions {
   readonly worker?: boolean;
 }
 
+/** A test that lets webhooks be told anything names where they may be. */
+const nowhere = {
+  allowedHosts: [],
+  disallowedHosts: [],
+  allowedPorts: [443],
+  disallowedPorts: [],
+  allowedCidrs: [],
+  disallowedCidrs: [],
+};
+
 /** The whole API over memory adapters, on a port of its own until the test ends. */
 export async function startGateway(
   t: TestContext,
@@ -82,6 +98,11 @@ export async function startGateway(
   const quiet = logger('gateway', 'silent');
   const staging = memoryStaging();
   const store = memoryStore();
+  const poster = webhookPoster({
+    guard: addressGuard(nowhere),
+    allowHttp: false,
+    timeoutMs: 5_000,
+  });
   const ending = new AbortController();
   const personal = { remember: async () => 'hash' };
   const refusals = recordRefusals({
@@ -120,6 +141,15 @@ export async function startGateway(
     metrics: processMetrics('gateway'),
     metricsOfOthers: async () => [],
     events: { facts: events, visible: events, region: 'RegionOne', pace: usualPace },
+    webhooks: {
+      registered: memoryWebhooks(log),
+      visible: images,
+      access: webhookAccess(parsePolicy(null)),
+      vault: memoryVault(),
+      poster,
+      progress: memoryProgress(),
+      quota: 20,
+    },
     dataDir,
     publicEndpoint: undefined,
     importMethods: [],
@@ -141,6 +171,7 @@ export async function startGateway(
     ending.abort();
     await working;
     await log.close();
+    poster.close();
     await rm(dataDir, { recursive: true });
   });
   const url = `http://127.0.0.1:${port}`;

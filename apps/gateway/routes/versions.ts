@@ -11,7 +11,7 @@ const currentMinor = 17;
 /**
  * Finds the version in the `Accept` header or the path's first segment, and lets `/v2.N/…` go on as `/v2/…`.
  * `/versions` and every unknown version are answered here, with what there is and without asking who calls. `/events`
- * is no part of the Image API and has a version of its own.
+ * and `/webhooks` are no part of the Image API and have versions of their own.
  */
 export const versions = (baseUrl: BaseUrl, hasSeveralStores: boolean): Middleware => {
   const minors = minorsOf(hasSeveralStores);
@@ -23,7 +23,7 @@ export const versions = (baseUrl: BaseUrl, hasSeveralStores: boolean): Middlewar
     };
     const [, first = ''] = ctx.path.split('/', 2);
     if (first === 'versions') return choices(200);
-    if (first === 'events') return next();
+    if (first === 'events' || first === 'webhooks') return next();
     const accepted = /^application\/vnd\.openstack\.images-([^\s;,]*)/.exec(ctx.get('Accept'))?.[1];
     if (!offered.has(accepted ?? first)) return choices(300);
     ctx.path = accepted === undefined ? `/v2${ctx.path.slice(first.length + 1)}` : `/v2${ctx.path}`;

@@ -14,7 +14,7 @@ export interface BusPlace
 
 /** What there are documents of. Named one by one: notifications have subjects beside them. */
 const kinds = ['image', 'metadef', 'import'] as const;
-const encode = (document: unknown): Uint8Array => Buffer.from(JSON.stringify(document));
+export const encode = (document: unknown): Uint8Array => Buffer.from(JSON.stringify(document));
 
 export const subjectPrefix = (region: string): string => `daguerre.v1.${subjectToken(region)}`;
 
