@@ -6,8 +6,8 @@ import { startLoad } from './load.ts';
 import { logWatch } from './log-watch.ts';
 import { oracle } from './oracle.ts';
 import { probe } from './probe.ts';
-import { count, kinds, type Tally, tally, total } from './tally.ts';
-import { startTree } from './tree.ts';
+import { count, kinds, type Problem, type Tally, tally, total } from './tally.ts';
+import { startTree, type Tree } from './tree.ts';
 
 export interface CampaignOptions {
   readonly runs: number;
@@ -15,6 +15,10 @@ export interface CampaignOptions {
   readonly seed: number;
   readonly clients: number;
   readonly args: readonly string[];
+  /** What is done to the system; default: its own processes are killed. */
+  readonly faultsOf?: (chance: Chance) => Iterable<Fault>;
+  /** What else must hold after each, beside what clients see. */
+  readonly alsoWrong?: (tree: Tree) => Promise<readonly Problem[]>;
   say(line: string): void;
 }
 
@@ -39,7 +43,7 @@ const successesAfterwards = 10;
 
 /** One system, many losses; after each, everything that was answered is checked. Stops at the first run that fails. */
 export async function campaign(options: CampaignOptions): Promise<Report> {
-  const { runs, seed, clients, args, say } = options;
+  const { runs, seed, clients, args, say, faultsOf = faults, alsoWrong } = options;
   const chance = chanceOf(seed);
   const report = newReport(seed);
   const { problems } = report;
@@ -73,12 +77,13 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
     if (unended > unendedBoundMs + slackMs)
       problems.push({ kind: 'stuck', what: `an upload was left alone for ${unended} ms` });
     problems.push(...(await problemsAtRest({ ...checked, chance: own }, verified)));
+    problems.push(...((await alsoWrong?.(tree)) ?? []));
     load.resume();
     return `${fault.name}: ${uploads} uploads interrupted, settled ${unended} ms after`;
   };
 
   try {
-    for (const fault of faults(chance.fork('faults'))) {
+    for (const fault of faultsOf(chance.fork('faults'))) {
       const told = await run(fault, chance.fork(`run ${report.runs}`));
       report.runs += 1;
       say(`${report.runs}/${runs} ${told}`);

@@ -24,7 +24,8 @@ export interface Struck {
 const activeUploads = 2;
 const longestMomentMs = 250;
 
-const busy = (load: Load): Promise<true> =>
+/** Until clients upload. */
+export const busy = (load: Load): Promise<true> =>
   until(`${activeUploads} uploads at once`, () => load.uploading() >= activeUploads, {
     everyMs: 5,
   });
@@ -43,7 +44,7 @@ async function again(tree: Tree, name: PartName, before: number): Promise<void> 
   await tree.answers();
 }
 
-const killed = (name: PartName): Fault => ({
+export const killed = (name: PartName): Fault => ({
   name: `kill ${name}`,
   async strike(tree, load, chance) {
     await randomMoment(load, chance);
