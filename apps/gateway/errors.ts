@@ -76,6 +76,8 @@ export const errors =
         return;
       }
       const body = errorBody(answer.status, answer.message, ctx.headers.accept);
+      ctx.respond = true; // a download whose first read failed had taken the response for itself
+      for (const name of ['Content-MD5', 'Content-Range']) ctx.remove(name);
       ctx.status = answer.status;
       ctx.message = reasonPhrase(answer.status);
       if (answer.headers) ctx.set(answer.headers);

@@ -190,6 +190,23 @@ describe('a site with several stores', () => {
     await put(gateway, only, 'fast');
     assert.equal((await gateway.ask(`/v2/images/${only}/file`)).status, 503);
   });
+
+  test('answers 503 when a copy that could be opened cannot be read', async (t) => {
+    const gateway = await severalStores(t, true);
+    const url = gateway.server.answer('/changing', (request, response) => {
+      const size = request.method === 'HEAD' ? bytes.length : bytes.length + 1;
+      response.writeHead(200, { 'Content-Length': size }).end();
+    });
+    const id = await gateway.create(rawFormat);
+    const added = await gateway.patch(`/v2/images/${id}`, [
+      { op: 'add', path: '/locations/-', value: { url, metadata: {} } },
+    ]);
+    assert.equal(added.status, 200);
+    const read = await gateway.ask(`/v2/images/${id}/file`, { headers: { Range: 'bytes=0-9' } });
+    assert.equal(read.status, 503);
+    assert.ok(!('content-range' in read.headers));
+    assert.match(read.text, /Service Unavailable/);
+  });
 });
 
 describe('DELETE /v2/stores/{store}/{image}', () => {
