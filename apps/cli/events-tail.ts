@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import { upcast } from '../../domain/image/upcast.ts';
-import { outsideImageTypes } from '../../domain/outside/exposure.ts';
+import { outsideTypes } from '../../domain/outside/exposure.ts';
 import type { Outside } from '../../domain/outside/outside.ts';
 import { openEventLog } from '../../infra/event-log/open.ts';
 import { cloudEventOf } from '../../infra/outside/cloud-event.ts';
@@ -44,7 +44,7 @@ export function optionsFrom(args: readonly string[]): {
     throw new UsageError(`--from must be a position, not ${from}`);
   const all = given.has('all');
   const types = given.get('type');
-  const known: readonly string[] = outsideImageTypes;
+  const known: readonly string[] = outsideTypes;
   const unknown = all ? undefined : types?.find((type) => !known.includes(type));
   if (unknown !== undefined)
     throw new UsageError(

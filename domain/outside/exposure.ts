@@ -1,7 +1,9 @@
 import type { ImageEventType } from '../image/events.ts';
+import type { NamespaceEvent } from '../metadef/events.ts';
 
 /**
- * Who outside is told of a fact. Administrators are told of all but what stays inside.
+ * Who outside is told of a fact. Administrators are told of all but what stays inside. A namespace of metadata definitions
+ * is to its viewers what an image is.
  *
  * | exposure  | told                                                   | because                                          |
  * | --------- | ------------------------------------------------------ | ------------------------------------------------ |
@@ -48,12 +50,57 @@ const imageExposure = {
 } as const satisfies Readonly<Record<ImageEventType, Exposure>> &
   Readonly<Record<string, Exposure>>;
 
-type Exposures = typeof imageExposure;
+/** The same of namespaces. Claims on names stay inside: of a namespace that comes to nothing nobody shall know. */
+const metadefExposure = {
+  MetadefNamespaceCreated: 'viewers',
+  MetadefNamespaceUpdated: 'viewers',
+  MetadefNamespaceRenamed: 'viewers',
+  MetadefNamespaceDeleted: 'viewers',
+  MetadefNameClaimAbandoned: 'inside',
+  ResourceTypeAssociated: 'viewers',
+  ResourceTypeAssociationChanged: 'viewers',
+  ResourceTypeDissociated: 'viewers',
+  ResourceTypesDissociated: 'viewers',
+  MetadefPropertyAdded: 'viewers',
+  MetadefPropertyChanged: 'viewers',
+  MetadefPropertyRemoved: 'viewers',
+  MetadefPropertiesRemoved: 'viewers',
+  MetadefObjectAdded: 'viewers',
+  MetadefObjectChanged: 'viewers',
+  MetadefObjectRemoved: 'viewers',
+  MetadefObjectsRemoved: 'viewers',
+  MetadefTagAdded: 'viewers',
+  MetadefTagChanged: 'viewers',
+  MetadefTagRemoved: 'viewers',
+  MetadefTagsRemoved: 'viewers',
+  MetadefTagsReplaced: 'viewers',
+} as const satisfies Readonly<Record<NamespaceEvent['type'], Exposure>> &
+  Readonly<Record<string, Exposure>>;
 
-/** What there is a document of, and so a schema. */
-export type OutsideImageType = {
+/** By what the streams' names begin with. No two kinds have a type of the same name. */
+const exposures = { image: imageExposure, metadef: metadefExposure } as const;
+
+/** What outside is told about. */
+export type OutsideKind = keyof typeof exposures;
+
+type OutsideOf<Exposures> = {
   [Type in keyof Exposures]: Exposures[Type] extends 'inside' ? never : Type;
 }[keyof Exposures];
+
+export type OutsideImageType = OutsideOf<typeof imageExposure>;
+export type OutsideMetadefType = OutsideOf<typeof metadefExposure>;
+/** What there is a document of, and so a schema. */
+export type OutsideType = OutsideImageType | OutsideMetadefType;
+
+export const outsideKinds = Object.keys(exposures) as readonly OutsideKind[];
+
+const exposuresOf = (kind: OutsideKind): Readonly<Record<string, Exposure>> => exposures[kind];
+
+/** What a stream is about; undefined where nobody outside is told of it. */
+export function outsideKindOf(streamId: string): OutsideKind | undefined {
+  const [prefix] = streamId.split('-', 1);
+  return outsideKinds.find((kind) => kind === prefix);
+}
 
 /** Facts of other streams, and of types that this release does not know, stay inside. */
 export function exposureOf({
@@ -63,13 +110,19 @@ export function exposureOf({
   readonly streamId: string;
   readonly type: string;
 }): Exposure {
-  if (!streamId.startsWith('image-') || !Object.hasOwn(imageExposure, type)) return 'inside';
-  return imageExposure[type as keyof Exposures];
+  const kind = outsideKindOf(streamId);
+  if (kind === undefined || !Object.hasOwn(exposures[kind], type)) return 'inside';
+  return exposuresOf(kind)[type] ?? 'inside';
 }
 
-export const outsideImageTypes = Object.keys(imageExposure).filter(
-  (type) => imageExposure[type as keyof Exposures] !== 'inside',
-) as readonly OutsideImageType[];
+export const outsideFacts: readonly { readonly kind: OutsideKind; readonly type: OutsideType }[] =
+  outsideKinds.flatMap((kind) =>
+    Object.entries(exposures[kind])
+      .filter(([, exposure]) => exposure !== 'inside')
+      .map(([type]) => ({ kind, type: type as OutsideType })),
+  );
 
-/** Every type of a fact about an image, those that stay inside among them. */
-export const imageTypes: readonly string[] = Object.keys(imageExposure);
+export const outsideTypes: readonly OutsideType[] = outsideFacts.map(({ type }) => type);
+
+/** Every type of a fact of a kind, those that stay inside among them. */
+export const typesOf = (kind: OutsideKind): readonly string[] => Object.keys(exposures[kind]);

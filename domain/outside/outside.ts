@@ -6,9 +6,9 @@ import { type Standing, standingAfter } from './standing.ts';
 /** Who may read a fact beside administrators: every project, or those named. */
 export type Readers = 'everyone' | readonly string[];
 
-/** How a fact about an image stands to the projects outside. */
+/** How a fact about an image, or a namespace, stands to the projects outside. */
 export interface Outside {
-  /** The image's owner once the fact had happened; null when it has none. */
+  /** The owner once the fact had happened; null when there is none. */
   readonly projectId: string | null;
   /** The owner before, where the fact changed it. */
   readonly formerProjectId: string | null;
@@ -16,7 +16,7 @@ export interface Outside {
 }
 
 /**
- * Undefined for what stays inside. `before` is the standing that the image's earlier events gave: what somebody may
+ * Undefined for what stays inside. `before` is the standing that the stream's earlier events gave: what somebody may
  * read is settled when it happens, and no later change of owner or visibility gives or takes it.
  */
 export function outsideOf(event: RecordedEvent, before: Standing | undefined): Outside | undefined {

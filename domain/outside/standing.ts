@@ -1,8 +1,9 @@
 import type { RecordedEvent } from '../event-log.ts';
 import type { Visibility } from '../image/attributes.ts';
 import type { ImageEvent } from '../image/events.ts';
+import type { NamespaceEvent } from '../metadef/events.ts';
 
-/** For whom an image is there, as the events so far have it. */
+/** For whom an image, or a namespace, is there, as the events so far have it. */
 export interface Standing {
   readonly owner: string | null;
   readonly visibility: Visibility;
@@ -12,13 +13,13 @@ export interface Standing {
   readonly there: boolean;
 }
 
-/** Takes in one event of an image. Stays the same object where the event moves nothing of this. */
+/** Takes in one event of its stream. Stays the same object where the event moves nothing of this. */
 export function standingAfter(
   standing: Standing | undefined,
   recorded: Pick<RecordedEvent, 'type' | 'data'>,
 ): Standing | undefined {
-  const event = recorded as unknown as ImageEvent;
-  if (event.type === 'ImageCreated') {
+  const event = recorded as unknown as ImageEvent | NamespaceEvent;
+  if (event.type === 'ImageCreated' || event.type === 'MetadefNamespaceCreated') {
     const { owner, visibility } = event.data;
     return { owner, visibility, members: [], there: true };
   }
@@ -38,7 +39,14 @@ export function standingAfter(
       const members = standing.members.filter((member) => member !== event.data.member);
       return { ...standing, members };
     }
+    case 'MetadefNamespaceUpdated': {
+      const moves = event.data.changes
+        .filter(({ field }) => field === 'owner' || field === 'visibility')
+        .map(({ field, to }) => [field, to]);
+      return moves.length === 0 ? standing : { ...standing, ...Object.fromEntries(moves) };
+    }
     case 'ImageDeleted':
+    case 'MetadefNamespaceDeleted':
       return { ...standing, members: [], there: false };
     default:
       return standing;

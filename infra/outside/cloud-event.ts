@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { RecordedEvent } from '../../domain/event-log.ts';
-import { exposureOf, type OutsideImageType } from '../../domain/outside/exposure.ts';
+import { exposureOf, type OutsideType } from '../../domain/outside/exposure.ts';
 import type { Outside } from '../../domain/outside/outside.ts';
-import { imageData } from './data.ts';
+import { outsideData } from './data.ts';
 
 /** Below this an integer of CloudEvents stays: it has 32 bits. */
 const maxInteger = 2 ** 31 - 1;
@@ -62,7 +62,7 @@ export const cloudEventType = (kind: string, type: string): string =>
 /** Of the data of a type, `image.ImageCreated`; or of the envelope. */
 export const schemaId = (name: string): string => `${schemaPrefix}${name}`;
 
-/** `image-{uuid}` is the image with that id. */
+/** `image-{uuid}` is the image with that id, `metadef-{uuid}` a namespace. */
 export function entityOf(streamId: string): { readonly kind: string; readonly id: string } {
   const [kind = '', ...rest] = streamId.split('-');
   return { kind, id: rest.join('-') };
@@ -91,7 +91,7 @@ export function cloudEventOf(event: RecordedEvent, place: Place): CloudEvent | u
     ...(projectId === null ? {} : { projectid: projectId }),
     ...(formerProjectId === null ? {} : { formerprojectid: formerProjectId }),
     ...traceOf(event),
-    data: imageData[event.type as OutsideImageType].parse(event.data),
+    data: outsideData[event.type as OutsideType].parse(event.data),
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { memberStatuses, visibilities } from '../../domain/image/attributes.ts';
-import type { OutsideImageType } from '../../domain/outside/exposure.ts';
+import type { OutsideImageType, OutsideType } from '../../domain/outside/exposure.ts';
+import { metadefData, metadefWithheld } from './metadef-data.ts';
 
 const text = z.string();
 const bytes = z.int().nonnegative();
@@ -42,7 +43,7 @@ const properties = z
   .describe('Custom properties that changed; null is absent.');
 
 /**
- * What the document of each fact carries. These schemas are the only way out: what they do not name is left behind, so
+ * What the document of each fact about an image carries. These schemas are the only way out: what they do not name is left behind, so
  * keys, URLs, claims and names of processes stay inside. Published schemas, and the check of every event that tests
  * emit, are made from them.
  */
@@ -95,6 +96,11 @@ export const imageData = {
   ImageDataRemoved: none,
 } as const satisfies Readonly<Record<OutsideImageType, z.ZodObject>>;
 
+export const outsideData: Readonly<Record<OutsideType, z.ZodObject>> = {
+  ...imageData,
+  ...metadefData,
+};
+
 /** Fields of each fact that are known to stay inside. A field in neither table makes tests fail until it is decided. */
 export const withheld: Readonly<Record<string, readonly string[]>> = {
   UploadStarted: ['owner'],
@@ -111,6 +117,7 @@ export const withheld: Readonly<Record<string, readonly string[]>> = {
   IngestFailed: ['epoch'],
   LocationAdded: ['locationId', 'url', 'metadata', 'at'],
   LocationRemoved: ['locationId'],
+  ...metadefWithheld,
 };
 
 function isTexts(value: unknown): boolean {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type OutsideImageType, outsideImageTypes } from '../../domain/outside/exposure.ts';
+import { outsideFacts, outsideKinds } from '../../domain/outside/exposure.ts';
 import { cloudEventType, envelope, schemaId } from './cloud-event.ts';
-import { imageData } from './data.ts';
+import { outsideData } from './data.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -12,9 +12,11 @@ const published = (schema: z.ZodType): Schema => {
 };
 const dialect = 'https://json-schema.org/draft/2020-12/schema';
 
-const dataSchemas: readonly (readonly [OutsideImageType, Schema])[] = outsideImageTypes.map(
-  (type) => [type, published(imageData[type])],
-);
+const dataSchemas = outsideFacts.map(({ kind, type }) => ({
+  kind,
+  type,
+  schema: published(outsideData[type]),
+}));
 const envelopeSchema = published(envelope);
 
 /** JSON Schema by file name: the envelope, and the data of each type under the name that its events carry. */
@@ -24,26 +26,26 @@ export const schemaFiles: ReadonlyMap<string, Schema> = new Map<string, Schema>(
     { $schema: dialect, $id: schemaId('cloudevent'), title: 'CloudEvent', ...envelopeSchema },
   ],
   ...dataSchemas.map(
-    ([type, schema]) =>
+    ({ kind, type, schema }) =>
       [
-        `image.${type}.json`,
-        { $schema: dialect, $id: schemaId(`image.${type}`), title: type, ...schema },
+        `${kind}.${type}.json`,
+        { $schema: dialect, $id: schemaId(`${kind}.${type}`), title: type, ...schema },
       ] as const,
   ),
 ]);
 
 const messages = Object.fromEntries(
-  dataSchemas.map(([type, schema]) => [
+  dataSchemas.map(({ kind, type, schema }) => [
     type,
     {
-      name: cloudEventType('image', type),
+      name: cloudEventType(kind, type),
       contentType: 'application/cloudevents+json',
       payload: {
         allOf: [
           { $ref: '#/components/schemas/CloudEvent' },
           {
             type: 'object',
-            properties: { type: { const: cloudEventType('image', type) }, data: schema },
+            properties: { type: { const: cloudEventType(kind, type) }, data: schema },
             required: ['type', 'data'],
           },
         ],
@@ -60,7 +62,7 @@ const messageRefs = (channel: string) =>
 export const asyncApi: Schema = {
   asyncapi: '3.0.0',
   info: {
-    title: 'Daguerre: what happens to images',
+    title: 'Daguerre: what happens to images and metadata definitions',
     version: '1',
     description:
       'CloudEvents 1.0 in JSON. Delivery is at least once and in order per subject; `id` tells a repeat, `position` the place in the order of all events. Types and fields may be added.',
@@ -73,9 +75,9 @@ export const asyncApi: Schema = {
         'A JetStream subject. Bytes of a token outside A-Z, a-z, 0-9, _ and - are written as = and two hex digits; without a project its token is _.',
       parameters: {
         region: { description: 'Name of the region.' },
-        kind: { enum: ['image'] },
+        kind: { enum: outsideKinds },
         project: { description: 'Id of the owning project.' },
-        id: { description: 'Id of the image.' },
+        id: { description: 'Id of the image, or of the namespace of metadata definitions.' },
         event: { enum: Object.keys(messages) },
       },
       messages: allMessages('#/components/messages'),

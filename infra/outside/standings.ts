@@ -1,5 +1,5 @@
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
-import { exposureOf } from '../../domain/outside/exposure.ts';
+import { exposureOf, outsideKindOf } from '../../domain/outside/exposure.ts';
 import { type Outside, outsideOf } from '../../domain/outside/outside.ts';
 import { type Standing, standingAfter } from '../../domain/outside/standing.ts';
 
@@ -10,13 +10,13 @@ interface Known {
 
 /** Tells how events stand to the projects outside. */
 export interface Standings {
-  /** Undefined for what stays inside. Cheapest when the events of an image come in order, each of them, inside ones too. */
+  /** Undefined for what stays inside. Cheapest when the events of a stream come in order, each of them, inside ones too. */
   outsideOf(event: RecordedEvent): Promise<Outside | undefined>;
 }
 
 /**
- * For who reads the log itself. Remembers the last `keep` images that it met; of any other, or after a leap, it reads
- * the image's stream up to the event.
+ * For who reads the log itself. Remembers the last `keep` streams that it met; of any other, or after a leap, it reads
+ * the stream up to the event.
  */
 export function standings(log: Pick<EventLog, 'readStream'>, keep = 20_000): Standings {
   const known = new Map<string, Known>();
@@ -33,7 +33,7 @@ export function standings(log: Pick<EventLog, 'readStream'>, keep = 20_000): Sta
 
   return {
     async outsideOf(event) {
-      if (!event.streamId.startsWith('image-')) return undefined;
+      if (outsideKindOf(event.streamId) === undefined) return undefined;
       const inside = exposureOf(event) === 'inside';
       if (inside && !known.has(event.streamId)) return undefined;
       const earlier = await before(event);

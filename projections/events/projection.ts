@@ -1,12 +1,16 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { Visibility } from '../../domain/image/attributes.ts';
 import type { JsonObject } from '../../domain/json.ts';
+import { outsideKindOf } from '../../domain/outside/exposure.ts';
 import { type Outside, outsideOf } from '../../domain/outside/outside.ts';
 import { type Standing, standingAfter } from '../../domain/outside/standing.ts';
 import type { Journal, Projection, Table } from '../projection.ts';
 import type { Told } from './events.ts';
 
-/** For whom each image is there now. Of deleted images too: what happens to their bytes is still their owner's to know. */
+/**
+ * For whom each image, and each namespace, is there now. Of deleted images too: what happens to their bytes is still their
+ * owner's to know.
+ */
 const standingTable: Table<Standing> = {
   columns: {
     owner: 'text',
@@ -40,7 +44,7 @@ export const rowsOfReader = (projectId: string): string =>
 /** Every fact that is told outside, by its position, with all that its document is made of. */
 const eventJournal: Journal<EventParts> = {
   columns: {
-    image: 'text not null',
+    stream: 'text not null',
     type: 'text not null',
     project: 'text',
     former: 'text',
@@ -49,9 +53,9 @@ const eventJournal: Journal<EventParts> = {
   },
   storage: 'autovacuum_analyze_scale_factor = 0.05',
   distinct: {},
-  longest: { image: 1020, project: 1020, former: 1020 },
+  longest: { stream: 1020, project: 1020, former: 1020 },
   indexes: {
-    event_by_image: '(image, id)',
+    event_by_stream: '(stream, id)',
     event_by_project: '(project, id)',
     event_by_former: '(former, id) where former is not null',
   },
@@ -62,7 +66,7 @@ const eventJournal: Journal<EventParts> = {
     return [
       {
         id: positionKey(event.position),
-        image: imageOf(event) ?? null,
+        stream: event.streamId,
         type: event.type,
         project: outside.projectId,
         former: outside.formerProjectId,
@@ -91,18 +95,12 @@ const readerJournal: Journal<EventParts> = {
 /** The read model behind `Events`: views `events.event`, `events.reader` and `events.standing`. */
 export const eventsProjection: Projection<EventParts> = {
   name: 'events',
-  version: 1,
+  version: 2,
   tables: { standing: standingTable },
   journals: { event: eventJournal, reader: readerJournal },
-  keyOf: imageOf,
+  keyOf: ({ streamId }) => (outsideKindOf(streamId) === undefined ? undefined : streamId),
   fold: ({ standing }, event) => ({ standing: standingAfter(standing, event) }),
 };
-
-const prefix = 'image-';
-
-function imageOf({ streamId }: RecordedEvent): string | undefined {
-  return streamId.startsWith(prefix) ? streamId.slice(prefix.length) : undefined;
-}
 
 const storedText = (event: RecordedEvent, { readers }: Outside): string => {
   const { id, schemaVersion, revision, recordedAt, data, metadata } = event;
@@ -111,19 +109,19 @@ const storedText = (event: RecordedEvent, { readers }: Outside): string => {
 
 export interface StoredEvent {
   readonly id: string;
-  readonly image: string;
+  readonly stream: string;
   readonly type: string;
   readonly project: string | null;
   readonly former: string | null;
   readonly event: string;
 }
 
-export function toldFrom({ id, image, type, project, former, event }: StoredEvent): Told {
+export function toldFrom({ id, stream, type, project, former, event }: StoredEvent): Told {
   const { readers, recordedAt, ...rest } = JSON.parse(event) as JsonObject;
   const recorded = {
     ...rest,
     type,
-    streamId: `${prefix}${image}`,
+    streamId: stream,
     position: BigInt(id),
     recordedAt: new Date(String(recordedAt)),
   };

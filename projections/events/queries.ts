@@ -73,7 +73,7 @@ export function statement(
     scan,
     weight,
     filter.types ?? null,
-    filter.image ?? null,
+    filter.image === undefined ? null : `image-${filter.image}`,
     filter.project ?? null,
     ...(viewer.isAdmin ? [] : [ownRows(viewer.projectId)]),
   ];
@@ -99,7 +99,7 @@ const readerRange = (rows: string): string => `
         order by events.reader.id
         limit $4::integer`;
 
-const byImage = `select id from events.event where image = $7::text and ${range}`;
+const byImage = `select id from events.event where stream = $7::text and ${range}`;
 const byProject = `
       select id from (
         (select id from events.event where project = $8::text and ${range})
@@ -142,7 +142,7 @@ const textOf = ({ keys, open }: Path): string => `
           select * from events.event where event.id = keys.id limit 1
         ) as event
       where ($6::text[] is null or event.type = any ($6::text[]))
-        and ($7::text is null or event.image = $7::text)
+        and ($7::text is null or event.stream = $7::text)
         and ($8::text is null or event.project = $8::text or event.former = $8::text)${open ? mayRead : ''}
       order by event.id
       limit $3::integer
@@ -158,7 +158,7 @@ const textOf = ({ keys, open }: Path): string => `
         from keys
       ) as whole
       left join (
-        select event.id, image, type, project, former, event.event
+        select event.id, stream, type, project, former, event.event
         from chosen cross join lateral (
             select * from events.event where event.id = chosen.id limit 1
           ) as event

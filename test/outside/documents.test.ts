@@ -3,11 +3,13 @@ import { describe, test } from 'node:test';
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { upcast } from '../../domain/image/upcast.ts';
+import { noDefinitions } from '../../domain/metadef/content.ts';
+import type { NamespaceEvent } from '../../domain/metadef/events.ts';
 import { outsideOf, type Readers } from '../../domain/outside/outside.ts';
 import { type Standing, standingAfter } from '../../domain/outside/standing.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import { cloudEventOf, envelope } from '../../infra/outside/cloud-event.ts';
-import { imageData } from '../../infra/outside/data.ts';
+import { outsideData } from '../../infra/outside/data.ts';
 import { standings } from '../../infra/outside/standings.ts';
 import { subjectOf, subjectToken } from '../../infra/outside/subject.ts';
 import { newEvent, plain, recorded } from '../projections/recorded.ts';
@@ -43,11 +45,14 @@ const stored: ImageEvent = {
 const deleted: ImageEvent = { type: 'ImageDeleted', data: {} };
 const removed: ImageEvent = { type: 'ImageDataRemoved', data: {} };
 
-/** How the last of an image's events stands outside. */
-function lastOf(...events: readonly ImageEvent[]) {
+/** How the last of a stream's events stands outside. */
+const lastOf = (...events: readonly ImageEvent[]) => lastIn(recorded(imageId, events));
+const lastOfNamespace = (...events: readonly NamespaceEvent[]) => lastIn(aboutNamespace(...events));
+
+function lastIn(events: readonly RecordedEvent[]) {
   let standing: Standing | undefined;
   let outside: ReturnType<typeof outsideOf>;
-  for (const event of recorded(imageId, events)) {
+  for (const event of events) {
     outside = outsideOf(event, standing);
     standing = standingAfter(standing, event);
   }
@@ -55,6 +60,31 @@ function lastOf(...events: readonly ImageEvent[]) {
 }
 const readers = (...events: readonly ImageEvent[]): Readers | undefined =>
   lastOf(...events)?.readers;
+
+const namespace = (
+  change: Partial<(NamespaceEvent & { type: 'MetadefNamespaceCreated' })['data']> = {},
+): NamespaceEvent => ({
+  type: 'MetadefNamespaceCreated',
+  data: {
+    namespace: 'OS::Compute',
+    displayName: null,
+    description: null,
+    visibility: 'private',
+    protected: false,
+    owner: 'project-a',
+    definitions: noDefinitions,
+    claimId: 'claim',
+    ...change,
+  },
+});
+const changed = (field: string, from: string, to: string): NamespaceEvent =>
+  ({ type: 'MetadefNamespaceUpdated', data: { changes: [{ field, from, to }] } }) as NamespaceEvent;
+const metadefTag: NamespaceEvent = {
+  type: 'MetadefTagAdded',
+  data: { definition: { name: 'x' } },
+};
+const aboutNamespace = (...events: readonly NamespaceEvent[]): readonly RecordedEvent[] =>
+  recorded(imageId, events).map((event) => ({ ...event, streamId: `metadef-${imageId}` }));
 
 const only = (event: ImageEvent): RecordedEvent => {
   const [first] = recorded(imageId, [event]);
@@ -134,7 +164,7 @@ describe('who may read a fact', () => {
     });
   });
 
-  test('claims stay inside, and so does what is no image', () => {
+  test('claims stay inside, and so does what is neither image nor namespace', () => {
     const claimed: ImageEvent = {
       type: 'IngestClaimed',
       data: { uploadId: 'u', epoch: 1, supersedes: 0, owner: 'worker-1' },
@@ -152,7 +182,70 @@ describe('who may read a fact', () => {
   });
 });
 
+describe('who may read a fact about a namespace', () => {
+  test('private: its owner; public, or without an owner: everyone', () => {
+    assert.deepEqual(lastOfNamespace(namespace())?.readers, ['project-a']);
+    assert.deepEqual(lastOfNamespace(namespace(), metadefTag)?.readers, ['project-a']);
+    assert.equal(
+      lastOfNamespace(namespace({ visibility: 'public' }), metadefTag)?.readers,
+      'everyone',
+    );
+    assert.equal(lastOfNamespace(namespace({ owner: null }), metadefTag)?.readers, 'everyone');
+  });
+
+  test('that changes hands or visibility: whoever could see it just before or just after', () => {
+    assert.deepEqual(lastOfNamespace(namespace(), changed('owner', 'project-a', 'project-b')), {
+      projectId: 'project-b',
+      formerProjectId: 'project-a',
+      readers: ['project-a', 'project-b'],
+    });
+    const opened = changed('visibility', 'private', 'public');
+    const closed = changed('visibility', 'public', 'private');
+    assert.equal(lastOfNamespace(namespace(), opened)?.readers, 'everyone');
+    assert.equal(lastOfNamespace(namespace(), opened, closed)?.readers, 'everyone');
+    assert.deepEqual(lastOfNamespace(namespace(), opened, closed, metadefTag)?.readers, [
+      'project-a',
+    ]);
+  });
+
+  test('that is deleted: whoever could see it', () => {
+    const gone: NamespaceEvent = { type: 'MetadefNamespaceDeleted', data: {} };
+    assert.equal(lastOfNamespace(namespace({ visibility: 'public' }), gone)?.readers, 'everyone');
+    assert.deepEqual(lastOfNamespace(namespace(), gone)?.readers, ['project-a']);
+  });
+
+  test('claims on names stay inside, in its own stream and in that of the name', () => {
+    const abandoned: NamespaceEvent = {
+      type: 'MetadefNameClaimAbandoned',
+      data: { claimId: 'claim' },
+    };
+    assert.equal(lastOfNamespace(namespace(), abandoned), undefined);
+    const [event] = aboutNamespace(namespace());
+    assert.ok(event);
+    for (const type of ['MetadefNameClaimed', 'MetadefNamespaceCreated'])
+      assert.equal(outsideOf({ ...event, streamId: 'metadefname-x', type }, undefined), undefined);
+  });
+});
+
 describe('the document of a fact', () => {
+  test('about a namespace is of a kind of its own, without the claim on its name', () => {
+    const definition = JSON.parse('{"name":"x","type":"string","__proto__":{"enum":["y"]}}');
+    const definitions = { ...noDefinitions, property: [definition] };
+    const [event] = aboutNamespace(namespace({ definitions }));
+    assert.ok(event);
+    const document = cloudEventOf(event, place);
+    assert.equal(document?.type, 'daguerre.v1.metadef.MetadefNamespaceCreated');
+    assert.equal(document.subject, `metadef/${imageId}`);
+    assert.equal(document.dataschema, 'urn:daguerre:events:v1:metadef.MetadefNamespaceCreated');
+    assert.equal(
+      subjectOf(event, place),
+      `daguerre.v1.RegionOne.metadef.project-a.${imageId}.MetadefNamespaceCreated`,
+    );
+    const { claimId, ...told } = event.data;
+    assert.equal(claimId, 'claim');
+    assert.equal(JSON.stringify(document.data), JSON.stringify(told));
+  });
+
   test('is CloudEvents 1.0 with its own place in the log', () => {
     const document = cloudEventOf(only(tag), place);
     envelope.parse(document);
@@ -187,7 +280,7 @@ describe('the document of a fact', () => {
     const data = (event: ImageEvent) => cloudEventOf(only(event), place)?.data;
     assert.deepEqual(data(stored), { uploadId: 'u', store: 'file', size: 7 });
     assert.deepEqual(data(started), { uploadId: 'u', declaredSize: null, store: 'file' });
-    for (const [type, schema] of Object.entries(imageData))
+    for (const [type, schema] of Object.entries(outsideData))
       for (const field of Object.keys(schema.shape))
         assert.doesNotMatch(field, /key|url|location|credential|epoch|metadata/i, type);
   });

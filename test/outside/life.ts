@@ -1,6 +1,8 @@
 import type { EventLog, NewEvent } from '../../domain/event-log.ts';
 import type { Visibility } from '../../domain/image/attributes.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
+import { noDefinitions } from '../../domain/metadef/content.ts';
+import type { NamespaceEvent } from '../../domain/metadef/events.ts';
 import { random } from '../projections/history.ts';
 import { newEvent, plain, uuid } from '../projections/recorded.ts';
 
@@ -18,6 +20,7 @@ export const projects = [
 const visibilities: readonly Visibility[] = ['public', 'community', 'shared', 'private'];
 
 interface Living {
+  readonly kind: 'image' | 'metadef';
   readonly id: string;
   owner: string | null;
   visibility: Visibility;
@@ -26,12 +29,12 @@ interface Living {
   ended: boolean;
 }
 
-/** Facts about images that come, change hands and go, as any decider might have them. */
+/** Facts about images and namespaces that come, change hands and go, as any decider might have them. */
 export function life(seed: number, mostAlive: number) {
   const next = random(seed);
   const one = <Value>(values: readonly Value[]): Value =>
     values[Math.floor(next() * values.length)] as Value;
-  const images: Living[] = [];
+  const all: Living[] = [];
   let made = 0;
 
   const factAbout = (image: Living): ImageEvent => {
@@ -65,52 +68,108 @@ export function life(seed: number, mostAlive: number) {
     return one(facts);
   };
 
-  const note = (image: Living, { type, data }: ImageEvent): void => {
+  const factAboutNamespace = ({ owner, visibility }: Living): NamespaceEvent => {
+    const to = one([...projects, null]);
+    const now = visibility === 'public' ? 'private' : 'public';
+    const from = visibility === 'public' ? 'public' : 'private';
+    const facts: NamespaceEvent[] = [
+      { type: 'MetadefTagAdded', data: { definition: { name: `tag ${made}` } } },
+      { type: 'MetadefNameClaimAbandoned', data: { claimId: `claim ${made}` } },
+      {
+        type: 'MetadefNamespaceUpdated',
+        data: { changes: [{ field: 'owner', from: owner, to }] },
+      },
+      {
+        type: 'MetadefNamespaceUpdated',
+        data: {
+          changes: [
+            { field: 'description', from: null, to: 'text' },
+            { field: 'visibility', from, to: now },
+          ],
+        },
+      },
+      ...(next() < 0.2 ? [{ type: 'MetadefNamespaceDeleted', data: {} } as const] : []),
+    ];
+    return one(facts);
+  };
+
+  const note = (image: Living, { type, data }: ImageEvent | NamespaceEvent): void => {
     if (type === 'VisibilityChanged') image.visibility = data.to;
     if (type === 'MemberAdded') image.members.push(data.member);
     if (type === 'MemberRemoved')
       image.members = image.members.filter((member) => member !== data.member);
-    if (type === 'ImageDeleted') image.ended = true;
+    if (type === 'ImageDeleted' || type === 'MetadefNamespaceDeleted') image.ended = true;
+    if (type === 'MetadefNamespaceUpdated')
+      for (const { field, to } of data.changes) {
+        if (field === 'owner') image.owner = to;
+        if (field === 'visibility') image.visibility = to;
+      }
     if (type === 'ImageUpdated' && data.changes[0]?.field === 'owner')
       image.owner = data.changes[0].to as string | null;
   };
+
+  const born = (id: string): Living => {
+    const kind = next() < 0.25 ? 'metadef' : 'image';
+    const visibility = one(kind === 'image' ? visibilities : (['public', 'private'] as const));
+    const owner = one([...projects, null]);
+    return { kind, id, owner, visibility, members: [], revision: 0, ended: false };
+  };
+
+  const birthOf = ({ kind, id, owner, visibility }: Living): ImageEvent | NamespaceEvent => {
+    if (kind === 'image') return { type: 'ImageCreated', data: { ...plain, owner, visibility } };
+    const attributes = { namespace: `named ${id}`, displayName: null, description: null };
+    const shown = visibility === 'public' ? 'public' : 'private';
+    return {
+      type: 'MetadefNamespaceCreated',
+      data: {
+        ...attributes,
+        visibility: shown,
+        protected: false,
+        owner,
+        claimId: `claim ${id}`,
+        definitions: noDefinitions,
+      },
+    };
+  };
+
+  const factOf = (
+    { kind, id, revision, ended }: Living,
+    fact: ImageEvent | NamespaceEvent,
+    seedOfEvent: string,
+  ) => ({
+    streamId: `${kind}-${id}`,
+    expected: revision - 1,
+    event: newEvent(fact, seedOfEvent),
+    ended,
+  });
 
   return {
     /** The next fact: its stream, the revision that it follows, and the event. */
     step(): { streamId: string; expected: number; event: NewEvent; ended: boolean } {
       made += 1;
       const seedOfEvent = `${seed} ${made}`;
-      const alive = images.filter(({ ended }) => !ended);
+      const alive = all.filter(({ ended }) => !ended);
       if (alive.length < mostAlive && (alive.length === 0 || next() < 0.3)) {
-        const owner = one([...projects, null]);
-        const visibility = one(visibilities);
-        const id = uuid(`image ${seedOfEvent}`);
-        images.push({ id, owner, visibility, members: [], revision: 0, ended: false });
-        const data = { ...plain, owner, visibility };
-        const event = newEvent({ type: 'ImageCreated', data }, seedOfEvent);
-        return { streamId: `image-${id}`, expected: -1, event, ended: false };
+        const living = born(uuid(`image ${seedOfEvent}`));
+        all.push(living);
+        return factOf(living, birthOf(living), seedOfEvent);
       }
-      const image = one(alive);
-      const fact = factAbout(image);
-      note(image, fact);
-      image.revision += 1;
-      return {
-        streamId: `image-${image.id}`,
-        expected: image.revision - 1,
-        event: newEvent(fact, seedOfEvent),
-        ended: image.ended,
-      };
+      const living = one(alive);
+      const fact = living.kind === 'image' ? factAbout(living) : factAboutNamespace(living);
+      note(living, fact);
+      living.revision += 1;
+      return factOf(living, fact, seedOfEvent);
     },
     /** So many facts into a log, and the ends of images in full: their bytes go, too. */
     async goOn(log: Pick<EventLog, 'append'>, count: number): Promise<void> {
       for (let done = 0; done < count; done += 1) {
         const { streamId, expected, event, ended } = this.step();
         await log.append(streamId, [event], expected);
-        if (!ended) continue;
+        if (!ended || !streamId.startsWith('image-')) continue;
         const removed = newEvent({ type: 'ImageDataRemoved', data: {} }, `${event.id} removed`);
         await log.append(streamId, [removed], expected + 1);
       }
     },
-    images: (): readonly string[] => images.map(({ id }) => id),
+    images: (): readonly string[] => all.filter(({ kind }) => kind === 'image').map(({ id }) => id),
   };
 }

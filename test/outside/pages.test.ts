@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { outsideImageTypes } from '../../domain/outside/exposure.ts';
+import { outsideTypes } from '../../domain/outside/exposure.ts';
 import { admin, alice, bob, reader, startGateway, type TestGateway } from '../support/gateway.ts';
 
 interface Page {
@@ -177,6 +177,29 @@ describe('who is told', () => {
     ]);
   });
 
+  test('of a namespace of metadata definitions as of an image', async (t) => {
+    const gateway = await startGateway(t);
+    const namespaces = '/v2/metadefs/namespaces';
+    const create = (namespace: string, visibility: string) =>
+      gateway.send('POST', namespaces, { namespace, visibility, owner: 'red' }, admin);
+    assert.equal((await create('Shown', 'public')).status, 201);
+    assert.equal((await create('Own', 'private')).status, 201);
+    const tag = { method: 'POST', token: admin };
+    assert.equal((await gateway.ask(`${namespaces}/Own/tags/x`, tag)).status, 201);
+    const created = 'MetadefNamespaceCreated';
+    const own = await page(gateway);
+    assert.deepEqual(short(own), [created, created, 'MetadefTagAdded']);
+    assert.ok(own.events.every(({ projectid, actorid }) => projectid === 'red' && actorid));
+    const theirs = await page(gateway, '', bob);
+    assert.deepEqual(short(theirs), [created]);
+    const [{ actorid, data } = {}] = theirs.events;
+    assert.equal(actorid, undefined);
+    assert.match(JSON.stringify(data), /"namespace":"Shown"/);
+    const asked = '?type=daguerre.v1.metadef.MetadefTagAdded';
+    assert.deepEqual(short(await page(gateway, asked)), ['MetadefTagAdded']);
+    assert.equal((await page(gateway, '', admin)).events.length, 3);
+  });
+
   test('nobody of refusals and claims', async (t) => {
     const gateway = await startGateway(t);
     const id = await gateway.createActive(Buffer.from('bytes'), { visibility: 'private' });
@@ -186,7 +209,7 @@ describe('who is told', () => {
     );
     for (const token of [alice, admin])
       for (const type of short(await page(gateway, '', token)))
-        assert.ok((outsideImageTypes as readonly string[]).includes(type), type);
+        assert.ok((outsideTypes as readonly string[]).includes(type), type);
   });
 
   test('nobody without a project', async (t) => {
@@ -207,7 +230,7 @@ describe('schemas', () => {
       assert.equal(schema.json().$id, dataschema);
     }
     const list = (await gateway.ask('/events/v1/schemas')).json().schemas as readonly string[];
-    assert.equal(list.length, outsideImageTypes.length + 1);
+    assert.equal(list.length, outsideTypes.length + 1);
     for (const path of list) assert.equal((await gateway.ask(path)).status, 200);
     assert.equal((await gateway.ask('/events/v1/schemas/image.Eaten.json')).status, 404);
   });
@@ -217,7 +240,7 @@ describe('schemas', () => {
     const document = (await gateway.ask('/events/v1/asyncapi.json')).json();
     assert.equal(document.asyncapi, '3.0.0');
     const references = JSON.stringify(document).match(/(?<="\$ref":")[^"]+/g) ?? [];
-    assert.ok(references.length > 2 * outsideImageTypes.length);
+    assert.ok(references.length > 2 * outsideTypes.length);
     for (const reference of references) {
       const found = reference
         .replace(/^#\//, '')

@@ -138,8 +138,8 @@ describe('each question about events uses its index', () => {
     const schema = `events_${live?.number}`;
     await pool.query(
       `
-      insert into ${schema}.event (id, image, type, project, former, weight, event)
-      select lpad(n::text, 19, '0'), md5((n / 10)::text)::uuid, 'TagAdded', 'project-' || n % 7,
+      insert into ${schema}.event (id, stream, type, project, former, weight, event)
+      select lpad(n::text, 19, '0'), 'image-' || md5((n / 10)::text)::uuid, 'TagAdded', 'project-' || n % 7,
         case when n % 1000 = 0 then 'project-x' end, 900, '{}'
       from generate_series(1, $1::integer) as n`,
       [facts],
@@ -159,8 +159,8 @@ describe('each question about events uses its index', () => {
   const cases: readonly [string, Viewer, EventFilter, readonly string[]][] = [
     ['an administrator’s', admin, {}, ['event_pkey']],
     ['a project’s', member, {}, ['reader_pkey', 'event_pkey']],
-    ['about one image', member, { image }, ['event_by_image', 'reader_pkey']],
-    ['an administrator’s about one image', admin, { image }, ['event_by_image']],
+    ['about one image', member, { image }, ['event_by_stream', 'reader_pkey']],
+    ['an administrator’s about one image', admin, { image }, ['event_by_stream']],
     ['about what one project owns', member, { project: 'project-3' }, ['event_by_project']],
     ['of one type', admin, { types: ['TagRemoved'] }, ['event_pkey']],
   ];

@@ -167,17 +167,12 @@ for (const [name, start] of [
         { token: admin, query: 'project=red', filter: { project: 'red' } },
       ];
       let written = false;
-      let endWriting = (): void => {};
-      const writingEnds = new Promise<void>((resolve) => {
-        endWriting = resolve;
-      });
       const write = async (): Promise<void> => {
         for (let round = 0; round < 40; round += 1) {
           await lives.goOn(log, 1 + Math.floor(next() * 12));
           await new Promise((resolve) => setTimeout(resolve, next() * 15));
         }
         written = true;
-        endWriting();
       };
       const read = async ({
         token,
@@ -192,10 +187,7 @@ for (const [name, start] of [
             const expected = await wanted(gateway, token, query);
             await stream.until(expected.filter((id) => BigInt(id) > BigInt(at)).length);
           } else if (next() < 0.3)
-            await Promise.race([
-              until('some events', () => stream.events.length > next() * 20),
-              writingEnds,
-            ]);
+            await until('some events', () => written || stream.events.length > next() * 20);
           else await new Promise((resolve) => setTimeout(resolve, next() * 60));
           stream.close();
           got.push(...stream.events.map(({ id }) => id));

@@ -3,6 +3,7 @@ import type { NewEvent, RecordedEvent } from '../../domain/event-log.ts';
 import type { Attributes } from '../../domain/image/attributes.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import type { JsonObject } from '../../domain/json.ts';
+import type { NamespaceEvent } from '../../domain/metadef/events.ts';
 
 export const plain: Attributes = {
   name: 'cirros',
@@ -24,7 +25,7 @@ export const uuid = (seed: string): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 };
 
-export const newEvent = ({ type, data }: ImageEvent, seed: string): NewEvent => ({
+export const newEvent = ({ type, data }: ImageEvent | NamespaceEvent, seed: string): NewEvent => ({
   id: uuid(seed),
   type,
   schemaVersion: 1,
@@ -41,7 +42,10 @@ export const newEvent = ({ type, data }: ImageEvent, seed: string): NewEvent => 
 export const at = (position: number): Date => new Date(Date.UTC(2026, 4, 1) + position * 1001);
 
 /** Events of one image, at positions 1, 2, 3 … of a log that holds nothing else. */
-export const recorded = (imageId: string, events: readonly ImageEvent[]): RecordedEvent[] =>
+export const recorded = (
+  imageId: string,
+  events: readonly (ImageEvent | NamespaceEvent)[],
+): RecordedEvent[] =>
   events.map((event, index) => ({
     ...newEvent(event, `${imageId} ${index}`),
     streamId: `image-${imageId}`,

@@ -1,7 +1,13 @@
 import { type EventLog, LogUnavailable, type NewEvent } from '../../domain/event-log.ts';
-import { exposureOf, imageTypes, type OutsideImageType } from '../../domain/outside/exposure.ts';
+import {
+  exposureOf,
+  type OutsideType,
+  outsideKindOf,
+  outsideKinds,
+  typesOf,
+} from '../../domain/outside/exposure.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
-import { imageData, withheld } from '../../infra/outside/data.ts';
+import { outsideData, withheld } from '../../infra/outside/data.ts';
 import { silent } from './silent-log.ts';
 
 /**
@@ -9,11 +15,12 @@ import { silent } from './silent-log.ts';
  * its data does not fit the schema, or a field is neither in the schema nor withheld by name.
  */
 export function requireDecided(streamId: string, { type, data }: Pick<NewEvent, 'type' | 'data'>) {
-  if (!streamId.startsWith('image-')) return;
-  if (!imageTypes.includes(type))
+  const kind = outsideKindOf(streamId);
+  if (kind === undefined) return;
+  if (!typesOf(kind).includes(type))
     throw new Error(`${type}: domain/outside/exposure.ts does not say who is told of it`);
   if (exposureOf({ streamId, type }) === 'inside') return;
-  const { success, error, data: told } = imageData[type as OutsideImageType].safeParse(data);
+  const { success, error, data: told } = outsideData[type as OutsideType].safeParse(data);
   if (!success)
     throw new Error(`${type} does not fit its schema in infra/outside/data.ts`, { cause: error });
   const kept = withheld[type] ?? [];
@@ -24,10 +31,11 @@ export function requireDecided(streamId: string, { type, data }: Pick<NewEvent, 
     );
 }
 
-/** The same of a fact as deciders have it; facts about what is no image pass. */
+/** The same of a fact as deciders have it; facts of which nobody outside is told pass. */
 export function requireDecidedFact(fact: unknown): void {
   const { type, data } = fact as NewEvent;
-  if (imageTypes.includes(type)) requireDecided('image-', { type, data });
+  const kind = outsideKinds.find((one) => typesOf(one).includes(type));
+  if (kind !== undefined) requireDecided(`${kind}-`, { type, data });
 }
 
 /** A log that takes no event of which it is undecided what is told outside. */

@@ -1,5 +1,5 @@
-import { outsideImageTypes } from '../../../domain/outside/exposure.ts';
-import { cloudEventType } from '../../../infra/outside/cloud-event.ts';
+import { outsideTypes } from '../../../domain/outside/exposure.ts';
+import { typeNamed } from '../../../infra/outside/type-named.ts';
 import type { EventFilter } from '../../../projections/events/events.ts';
 import { HttpError } from '../http-error.ts';
 import { isUuid } from '../wire/image-schema.ts';
@@ -11,13 +11,6 @@ const mostLimit = 1_000;
 const lastPosition = 2n ** 63n - 1n;
 
 const filterNames = ['project', 'image', 'type'];
-/** A type by both its names: as documents have it, and in short. */
-const typeByName: ReadonlyMap<string, string> = new Map(
-  outsideImageTypes.flatMap((type) => [
-    [type, type],
-    [cloudEventType('image', type), type],
-  ]),
-);
 
 /** What `GET /events/v1` asks; 400 for what it cannot mean. */
 export function pageQueryFrom(parameters: Parameters) {
@@ -53,9 +46,9 @@ function filterFrom(parameters: Parameters): EventFilter {
 }
 
 function typeFrom(name: string): string {
-  const type = typeByName.get(name);
+  const type = typeNamed(name);
   if (type !== undefined) return type;
-  const known = outsideImageTypes.join(', ');
+  const known = outsideTypes.join(', ');
   throw new HttpError(400, `There are no events of type '${name}'. There are: ${known}.`);
 }
 

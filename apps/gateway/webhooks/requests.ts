@@ -1,10 +1,10 @@
-import { outsideImageTypes } from '../../../domain/outside/exposure.ts';
+import { outsideTypes } from '../../../domain/outside/exposure.ts';
 import {
   type SignatureScheme,
   signatureSchemes,
   type WebhookFilter,
 } from '../../../domain/webhook/events.ts';
-import { cloudEventType } from '../../../infra/outside/cloud-event.ts';
+import { typeNamed } from '../../../infra/outside/type-named.ts';
 import type { AttemptQuery } from '../../../infra/webhooks/progress-store.ts';
 import { HttpError } from '../http-error.ts';
 import { isStorable } from '../text.ts';
@@ -107,9 +107,7 @@ const changeable = ['url', 'description', 'types', 'images', 'after'];
 const changesFrom = (body: Body): AskedChange => ({
   url: textFrom('url', body.url, mostUrl),
   description: textFrom('description', body.description, mostDescription),
-  types: listFrom('types', body.types, outsideImageTypes.length, (name) =>
-    outsideImageTypes.find((type) => name === type || name === cloudEventType('image', type)),
-  ),
+  types: listFrom('types', body.types, outsideTypes.length, typeNamed),
   images: listFrom('images', body.images, mostImages, (id) =>
     typeof id === 'string' && isUuid(id) ? id.toLowerCase() : undefined,
   ),
