@@ -10,6 +10,7 @@ import { rebuildCommand } from './rebuild.ts';
 import { restoreCommand } from './restore.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
+import { webhooksCommand } from './webhooks.ts';
 
 const commands: readonly Command[] = [
   upCommand,
@@ -19,6 +20,7 @@ const commands: readonly Command[] = [
   deletedCommand,
   restoreCommand,
   eventsCommand,
+  webhooksCommand,
   metadefsCommand,
   policyCommand,
 ];

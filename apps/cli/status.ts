@@ -14,19 +14,21 @@ import type { Work } from '../../projections/images/record.ts';
 import { quotaProjection } from '../../projections/quota/projection.ts';
 import { quotaQueries } from '../../projections/quota/queries.ts';
 import type { ProjectReservation } from '../../projections/quota/quotas.ts';
+import { webhooksProjection } from '../../projections/webhooks/projection.ts';
 import type { Databases } from '../migrations.ts';
 import { projections } from '../projector/projections.ts';
 import { relayedTo } from '../relay/metrics.ts';
 import { readRunning } from '../standalone/running-file.ts';
 import { asksForHelp, type Command, switches } from './command.ts';
 import { withDatabases } from './database.ts';
+import { type WebhookStanding, webhookLines, webhookStandings } from './webhook-standings.ts';
 
 /** A relay that has said nothing for so long is no more. */
 const relaysWithinMs = 60_000;
 
 const usage = `Usage: daguerre status [--json] [FLAGS]
 
-Shows the head of the log, how far each read model is, which processes live, and every
+Shows the head of the log, how far each read model and webhook is, which processes live, and every
 upload that the log has not ended.
 
   --json            the same as one JSON document
@@ -53,6 +55,7 @@ interface Status {
     readonly position: string;
     readonly lag: string;
   }[];
+  readonly webhooks: readonly WebhookStanding[];
   /** Null when the queue cannot be reached. */
   readonly queue: QueueState | null;
   readonly processes: readonly {
@@ -104,6 +107,9 @@ async function statusOf(
     const shown = projections.filter((one) => one !== quotaProjection || hasQuotas);
     const reservations = hasQuotas ? await quotaQueries(pool).openReservations() : [];
     const queue = await queueState({ redisUrl, postgresUrl: databases.postgresUrl });
+    const webhooks = positions.has(webhooksProjection.name)
+      ? await webhookStandings(pool, head)
+      : [];
     const relayed = relayedTo(await metricsOfParts(pool, ['relay'], relaysWithinMs));
     const lagOf = (model: string): bigint => max(head - (positions.get(model) ?? 0n), 0n);
     const lag = shown.map(({ name }) => lagOf(name)).reduce(max, 0n);
@@ -121,6 +127,7 @@ async function statusOf(
         position: String(position),
         lag: String(max(head - BigInt(position), 0n)),
       })),
+      webhooks,
       queue,
       processes,
       work: work.map((one) => ({ ...one, position: String(one.position) })),
@@ -187,6 +194,7 @@ function text({
   head,
   readModels,
   relays,
+  webhooks,
   queue,
   processes,
   work,
@@ -203,6 +211,7 @@ function text({
     ...relays.map(
       ({ stream, position, lag }) => `relay       ${stream} at position ${position}, ${lag} behind`,
     ),
+    ...webhookLines(webhooks),
     ...queueLines(queue),
     ...processes.map(
       ({ owner, secondsSinceBeat }) =>

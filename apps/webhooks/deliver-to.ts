@@ -55,7 +55,7 @@ export interface DeliveryPace {
 
 export const usualPace = {
   window: 1_000,
-  concurrency: 8,
+  concurrency: 16,
   acknowledgeEvery: 500,
   acknowledgeAfterMs: 600_000,
 } as const;
@@ -159,6 +159,8 @@ async function run(
   const inFlight = new Map<bigint, Promise<void>>();
   let progress: Progress<Waiting> = resumed(kept.saved);
   let { unacknowledged } = kept;
+  /** Of the facts that wait. */
+  let weight = 0;
   let attempts: Attempt[] = [];
   let isDirty = false;
   let saving: Promise<void> | undefined;
@@ -227,10 +229,14 @@ async function run(
     await ports.webhooks.handle(webhookId, command, metadata, AbortSignal.timeout(10_000));
   };
 
-  const settle = async ({ position }: Waiting, { attempt, retryAfterMs }: Told): Promise<void> => {
+  const settle = async (
+    { position, fact }: Waiting,
+    { attempt, retryAfterMs }: Told,
+  ): Promise<void> => {
     attempts.push(attempt);
     if (isDelivered(attempt)) {
       progress = delivered(progress, position);
+      weight -= fact.weight;
       unacknowledged += 1;
       return save();
     }
@@ -270,23 +276,21 @@ async function run(
     }
   };
 
-  const room = (): number => {
-    const weight = progress.waiting.reduce((sum, { fact }) => sum + fact.weight, 0);
-    return weight > mostWeight ? 0 : roomIn(progress, pace.window);
-  };
+  const room = (): number => (weight > mostWeight ? 0 : roomIn(progress, pace.window));
 
   const fill = async (): Promise<void> => {
     const most = room();
     if (most <= 0 || recent.upTo <= progress.scanned) return;
     const { facts, next } = await readFacts(progress.scanned, most);
+    const before = progress.waiting.length;
     progress = taken(progress, facts.map(waitingFor), next);
+    for (const { fact } of progress.waiting.slice(before)) weight += fact.weight;
     if (performance.now() - savedAt > lookedMs) save();
   };
 
   const start = (): void => {
-    const under = new Set(inFlight.keys());
-    for (const waiting of startable(progress, under, Date.now())) {
-      if (inFlight.size >= pace.concurrency || attempts.length >= mostUnsaved) return;
+    const free = Math.min(pace.concurrency - inFlight.size, mostUnsaved - attempts.length);
+    for (const waiting of startable(progress, new Set(inFlight.keys()), Date.now(), free)) {
       if (!slots.take(news.ring)) return;
       inFlight.set(waiting.position, send(waiting));
     }
@@ -306,7 +310,7 @@ async function run(
       const waits = [news.past(rings, waitMs, woken.signal)];
       if (room() > 0) waits.push(recent.past(progress.scanned, waitMs, woken.signal));
       await Promise.race(waits);
-      woken.abort();
+      woken.abort(isWoken);
     }
   } finally {
     signal.removeEventListener('abort', news.ring);
@@ -328,6 +332,9 @@ async function inTime(work: Promise<unknown>): Promise<void> {
   await Promise.race([work, late]);
   settled.abort();
 }
+
+/** A reason of its own costs an exception with a stack each time. */
+const isWoken = 'woken';
 
 const waitingFor = (fact: Fact): Waiting => {
   const { position, streamId } = fact.told.event;

@@ -94,7 +94,8 @@ export function delivered<Fact extends Due>(
   progress: Progress<Fact>,
   position: bigint,
 ): Progress<Fact> {
-  const waiting = progress.waiting.filter((fact) => fact.position !== position);
+  const index = progress.waiting.findIndex((fact) => fact.position === position);
+  const waiting = index < 0 ? progress.waiting : progress.waiting.toSpliced(index, 1);
   const failing = new Map(progress.failing);
   failing.delete(position);
   // It is there again: what else waits need not wait longer.
@@ -125,35 +126,40 @@ export const attemptsAt = ({ failing }: Progress<Due>, position: bigint): number
 
 const isDown = ({ refusals }: Progress<Due>): boolean => refusals >= refusalsWhenDown;
 
-/** What may be sent now, the oldest first. */
+/** What may be sent now, the oldest first, `most` at most. */
 export function startable<Fact extends Due>(
   progress: Progress<Fact>,
   inFlight: ReadonlySet<bigint>,
   now: number,
+  most = Number.POSITIVE_INFINITY,
 ): readonly Fact[] {
-  return heads(progress).filter(
-    ({ position }) =>
-      !inFlight.has(position) && (progress.failing.get(position)?.dueAt ?? now) <= now,
-  );
+  const found: Fact[] = [];
+  for (const fact of heads(progress)) {
+    if (found.length >= most) break;
+    const dueAt = progress.failing.get(fact.position)?.dueAt ?? now;
+    if (dueAt <= now && !inFlight.has(fact.position)) found.push(fact);
+  }
+  return found;
 }
 
 /** When something may be sent that may not be yet; undefined when no time brings that. */
 export function nextDueAt(progress: Progress<Due>, now: number): number | undefined {
-  const times = heads(progress)
+  if (progress.failing.size === 0) return undefined;
+  const times = [...heads(progress)]
     .map(({ position }) => progress.failing.get(position)?.dueAt ?? now)
     .filter((dueAt) => dueAt > now);
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
 /** The oldest fact of each subject; of one that is down, the oldest of all. */
-function heads<Fact extends Due>(progress: Progress<Fact>): readonly Fact[] {
-  if (isDown(progress)) return progress.waiting.slice(0, 1);
+function* heads<Fact extends Due>(progress: Progress<Fact>): Generator<Fact> {
   const seen = new Set<string>();
-  return progress.waiting.filter(({ subject }) => {
-    if (seen.has(subject)) return false;
-    seen.add(subject);
-    return true;
-  });
+  for (const fact of progress.waiting) {
+    if (seen.has(fact.subject)) continue;
+    yield fact;
+    if (isDown(progress)) return;
+    seen.add(fact.subject);
+  }
 }
 
 /** Forgets what lies below the cursor. */
