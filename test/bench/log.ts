@@ -49,14 +49,15 @@ const attributes: Attributes = {
   properties: { hw_disk_bus: 'virtio', os_distro: 'debian' },
 };
 
-const life: readonly ImageEvent[] = [
+/** What happens to each image. */
+export const life: readonly ImageEvent[] = [
   { type: 'ImageCreated', data: attributes },
   { type: 'VisibilityChanged', data: { from: 'shared', to: 'community' } },
   { type: 'TagAdded', data: { tag: 'old' } },
   { type: 'TagRemoved', data: { tag: 'tiny' } },
 ];
 
-const asNew = ({ type, data }: ImageEvent): NewEvent => ({
+export const asNew = ({ type, data }: ImageEvent): NewEvent => ({
   id: randomUUID(),
   type,
   schemaVersion: 1,

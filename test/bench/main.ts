@@ -2,16 +2,18 @@ import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { startDaguerre } from '../support/daguerre.ts';
+import { type BusFigures, measureBus } from './bus.ts';
 import { type ByteRates, measureBytes } from './bytes.ts';
 import type { Rate } from './load.ts';
 import { type LogFigures, measureLog } from './log.ts';
 import { measureRequests, type RequestRates } from './requests.ts';
 
-const usage = `Usage: npm run bench -- [--quick] [--json FILE]
+const usage = `Usage: npm run bench -- [--quick] [--bus] [--json FILE]
 
 Measures the embedded profile on this machine, the client on the same cores. It runs
 in a temporary data directory, on a free port, and removes what it made.
 
+  --bus          JetStream as well: needs nats-server
   --quick        small counts: shows that it works, not how fast
   --json FILE    the figures as JSON, too
 `;
@@ -24,6 +26,8 @@ const full = {
   bytes: 1024 * mebibyte,
   appends: 5_000,
   logImages: 50_000,
+  busAppends: 4_000,
+  busImages: 10_000,
 };
 const quick = {
   images: 200,
@@ -32,6 +36,8 @@ const quick = {
   bytes: 24 * mebibyte,
   appends: 100,
   logImages: 500,
+  busAppends: 100,
+  busImages: 500,
 };
 type Counts = typeof full;
 
@@ -39,6 +45,7 @@ interface Figures {
   readonly bytes: ByteRates;
   readonly requests: RequestRates;
   readonly log: LogFigures;
+  readonly bus?: BusFigures;
 }
 
 async function measure(counts: Counts): Promise<Figures> {
@@ -58,7 +65,7 @@ async function measure(counts: Counts): Promise<Figures> {
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en');
 
-function table({ bytes, requests, log }: Figures, counts: Counts): string {
+function table({ bytes, requests, log, bus }: Figures, counts: Counts): string {
   const size = `${counts.bytes / mebibyte} MiB`;
   const rate = ({ perSecond, p50Ms, p99Ms }: Rate): string =>
     `${whole(perSecond)} requests/s, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`;
@@ -77,16 +84,30 @@ function table({ bytes, requests, log }: Figures, counts: Counts): string {
       `p50 ${log.visibleP50Ms.toFixed(1)} ms, p99 ${log.visibleP99Ms.toFixed(1)} ms`,
     ],
     ['rebuild', `${whole(log.rebuildPerSecond)} events/s (${whole(log.rebuiltEvents)} events)`],
+    ...(bus === undefined ? [] : busRows(bus)),
   ] as const;
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return rows.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n');
 }
+
+const busRows = (bus: BusFigures) =>
+  [
+    [
+      `append to consumer, ${bus.perSecond}/s`,
+      `p50 ${bus.consumedP50Ms.toFixed(1)} ms, p99 ${bus.consumedP99Ms.toFixed(1)} ms`,
+    ],
+    [
+      'relay from nothing',
+      `${whole(bus.relayPerSecond)} events/s (${whole(bus.relayedEvents)} events)`,
+    ],
+  ] as const;
 
 async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
       quick: { type: 'boolean', default: false },
+      bus: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -103,7 +124,13 @@ async function main(args: readonly string[]): Promise<void> {
     processor: os.cpus()[0]?.model ?? 'unknown',
     memoryGiB: Math.round(os.totalmem() / 1024 ** 3),
   };
-  const figures = await measure(counts);
+  const measured = await measure(counts);
+  const figures: Figures = values.bus
+    ? {
+        ...measured,
+        bus: await measureBus({ appends: counts.busAppends, images: counts.busImages }),
+      }
+    : measured;
   const { date, node, cores, processor, memoryGiB } = machine;
   process.stdout.write(
     `${date}, Node ${node}, ${cores} cores of ${processor}, ${memoryGiB} GiB; 16 requests at once\n\n${table(figures, counts)}\n`,

@@ -16,6 +16,7 @@ test('the bench measures everything that it promises, however fast', async () =>
     const { stdout } = await promisify(execFile)(process.execPath, [
       bench,
       '--quick',
+      '--bus',
       '--json',
       json,
     ]);
@@ -28,11 +29,14 @@ test('the bench measures everything that it promises, however fast', async () =>
       'memory per',
       'append to visible',
       'rebuild',
+      'append to consumer',
+      'relay from nothing',
     ])
       assert.match(stdout, new RegExp(`^${row} .*\\d`, 'm'));
     const { figures } = JSON.parse(await readFile(json, 'utf8'));
-    const { bytes, requests, log } = figures;
+    const { bytes, requests, log, bus } = figures;
     const rates = [bytes.upload, bytes.download, bytes.md5, log.rebuildPerSecond];
+    rates.push(bus.consumedP50Ms, bus.consumedP99Ms, bus.relayPerSecond);
     for (const { perSecond, p50Ms, p99Ms } of [requests.create, requests.show, requests.list])
       rates.push(perSecond, p50Ms, p99Ms);
     for (const rate of rates) assert.ok(rate > 0 && Number.isFinite(rate), stdout);

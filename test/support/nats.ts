@@ -1,5 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { connect, type NatsConnection } from 'nats';
 import { type OwnServer, ownServer } from './own-server.ts';
 
@@ -11,8 +12,15 @@ export interface NatsServer extends OwnServer {
   connect(): Promise<NatsConnection>;
 }
 
-/** A `nats-server` with JetStream; `more` are further lines of its configuration. */
+/** A `nats-server` with JetStream, gone after the test; `more` are further lines of its configuration. */
 export async function natsServer(more = ''): Promise<NatsServer> {
+  const server = await startNatsServer(more);
+  after(() => server.remove());
+  return server;
+}
+
+/** The same, for who removes it himself. */
+export async function startNatsServer(more = ''): Promise<NatsServer> {
   const server = await ownServer({
     debianPackage: 'nats-server',
     async command(port, directory) {

@@ -4,12 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
 import { requirePackage } from './packages.ts';
 import { killNow } from './processes.ts';
 import { until } from './until.ts';
 
-/** A real server of the caller's own, on a free port of loopback and in a directory of its own; gone after the test file. */
+/** A real server of the caller's own, on a free port of loopback and in a directory of its own. */
 export interface OwnServer {
   readonly port: number;
   readonly directory: string;
@@ -78,7 +77,6 @@ export async function ownServer({ debianPackage, command }: OwnServerOptions): P
     },
   };
   await server.start();
-  after(() => server.remove());
   return server;
 }
 

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { Redis } from 'ioredis';
 import { type OwnServer, ownServer } from './own-server.ts';
 
@@ -10,7 +11,7 @@ export interface RedisServer extends OwnServer {
   forget(): Promise<void>;
 }
 
-/** A `redis-server` that writes each command to its log, as the README says it should. */
+/** A `redis-server` that writes each command to its log, as the README says it should; gone after the test. */
 export async function redisServer(): Promise<RedisServer> {
   const server = await ownServer({
     debianPackage: 'redis-server',
@@ -22,6 +23,7 @@ export async function redisServer(): Promise<RedisServer> {
       ];
     },
   });
+  after(() => server.remove());
   const url = `redis://127.0.0.1:${server.port}`;
   return {
     ...server,

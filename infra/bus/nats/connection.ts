@@ -55,6 +55,8 @@ export function natsOptions(access: NatsAccess, name: string): ConnectionOptions
     reconnectJitter: 250,
     // Else a server that has lost its users for a moment ends the connection for good.
     ignoreAuthErrorAbort: true,
+    // A stack for each question costs more than the question.
+    noAsyncTraces: true,
     pingInterval: 2_000,
     maxPingOut: 2,
   };

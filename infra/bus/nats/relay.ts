@@ -3,9 +3,9 @@ import { headers, type JetStreamManager, type MsgHdrs, type PubAck, type StreamI
 import { type EventLog, LogUnavailable, type RecordedEvent } from '../../../domain/event-log.ts';
 import type { Log } from '../../postgres/log.ts';
 import type { Nats } from './connection.ts';
+import { orAborted } from './or-aborted.ts';
 import { lastRelayed, type Relayed, relayHeaders } from './relayed.ts';
 import { ensureStream, type StreamShape, streamInfo } from './streams.ts';
-import { orAborted, window } from './window.ts';
 
 /** What is published about an event. */
 export interface Message {
@@ -143,71 +143,108 @@ async function relayAll(
   const { shape } = lane;
   const jetStream = connection.jetstream({ timeout: ackTimeoutMs });
   const maxBytes = (connection.info?.max_payload ?? 2 ** 20) - headerBytes;
-  const publishing = window(publishesAtOnce, signal);
   let sequence = info.state.last_seq;
   let predecessor: string | undefined;
   let position = begun.position;
 
-  const publish = async (message: Message, relayed: Relayed, after: bigint): Promise<void> => {
+  const publish = async ({ message, relayed, after }: Due): Promise<void> => {
     const ids = withIds();
-    await publishing.add(async () => {
-      const expected = sequence;
-      const before = predecessor;
-      sequence += 1;
-      predecessor = ids ? message.id : undefined;
-      const ack: PubAck = await jetStream.publish(message.subject, message.body, {
-        ...(ids ? { msgID: message.id } : {}),
-        headers: headersOf(message, relayed, after),
-        timeout: ackTimeoutMs,
-        expect: {
-          streamName: shape.name,
-          lastSequence: expected,
-          ...(before === undefined ? {} : { lastMsgID: before }),
-        },
-      });
-      if (ack.seq !== expected + 1) throw new StoredEarlier(shape.name, relayed.position);
-      stored.sequence = ack.seq;
+    const expected = sequence;
+    const before = predecessor;
+    sequence += 1;
+    predecessor = ids ? message.id : undefined;
+    const ack: PubAck = await jetStream.publish(message.subject, message.body, {
+      ...(ids ? { msgID: message.id } : {}),
+      headers: headersOf(message, relayed, after),
+      timeout: ackTimeoutMs,
+      expect: {
+        streamName: shape.name,
+        lastSequence: expected,
+        ...(before === undefined ? {} : { lastMsgID: before }),
+      },
     });
-    // Without ids nothing says that what took the expected place is the predecessor.
-    if (!ids) await publishing.drained();
+    if (ack.seq !== expected + 1) throw new StoredEarlier(shape.name, relayed.position);
+    stored.sequence = ack.seq;
   };
 
-  const relay = async (event: RecordedEvent, after: bigint, partsThere = 0): Promise<void> => {
-    let messages: readonly Message[] = [];
+  const dueFor = async (event: RecordedEvent, after: bigint): Promise<readonly Due[]> => {
     try {
-      messages = await lane.messagesOf(event, maxBytes);
+      const messages = await lane.messagesOf(event, maxBytes);
+      const { id: eventId, position } = event;
+      const parts = messages.length;
+      return messages.map((message, index) => ({
+        message,
+        relayed: { eventId, position, part: index + 1, parts },
+        after,
+      }));
     } catch (error) {
       // The log may come back: the event is not to blame.
       if (error instanceof LogUnavailable) throw error;
       onUntold(event, error);
+      return [];
     }
-    const parts = messages.length;
-    for (const [index, message] of messages.entries())
-      if (index >= partsThere) {
-        const relayed = { eventId: event.id, position: event.position, part: index + 1, parts };
-        await publish(message, relayed, after);
-      }
   };
 
-  if (last !== undefined && last.part < last.parts) {
-    const [event] = await log.readAll(last.position - 1n, 1);
-    if (event !== undefined) await relay(event, last.position - 1n, last.part);
-  }
-  // What the stream would have let go of is not brought back when it is filled again.
-  const notBefore = shape.maxAgeMs === 0 ? 0 : Date.now() - shape.maxAgeMs;
+  const publishing = groups(publish, signal);
   try {
+    if (last !== undefined && last.part < last.parts) {
+      const [event] = await log.readAll(last.position - 1n, 1);
+      const all = event === undefined ? [] : await dueFor(event, last.position - 1n);
+      for (const due of all.slice(last.part)) await publishing.add(due, withIds());
+    }
+    // What the stream would have let go of is not brought back when it is filled again.
+    const notBefore = shape.maxAgeMs === 0 ? 0 : Date.now() - shape.maxAgeMs;
     for await (const events of log.follow(position, signal)) {
       for (const event of events) {
-        if (event.recordedAt.getTime() >= notBefore) await relay(event, position);
+        if (event.recordedAt.getTime() >= notBefore)
+          for (const due of await dueFor(event, position)) await publishing.add(due, withIds());
         position = event.position;
       }
-      await publishing.drained();
+      await publishing.flush();
       onRelayed(position);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
   if (signal.reason instanceof Error && signal.reason.name !== 'AbortError') throw signal.reason;
+}
+
+/** A message on its way, of an event that comes `after` another in the log. */
+interface Due {
+  readonly message: Message;
+  readonly relayed: Relayed;
+  readonly after: bigint;
+}
+
+/**
+ * Publishes in groups, each written at once and awaited before the next: a write for each message would be most of the
+ * work. While one is under way the next is made ready. Without ids a group is one message: nothing says then that what
+ * took the expected place is the predecessor.
+ */
+function groups(publish: (due: Due) => Promise<void>, signal: AbortSignal) {
+  let ready: Due[] = [];
+  let underWay: Promise<unknown> = Promise.resolve();
+  const send = async (): Promise<void> => {
+    await orAborted(underWay, signal);
+    signal.throwIfAborted();
+    const answers = ready.map(publish);
+    ready = [];
+    underWay = Promise.all(answers);
+    // Awaited before the next; until then its failure is not unhandled.
+    underWay.catch(() => {});
+    for (const answer of answers) answer.catch(() => {});
+  };
+  return {
+    async add(due: Due, together: boolean): Promise<void> {
+      ready.push(due);
+      if (ready.length >= publishesAtOnce || !together) await send();
+    },
+    /** Until every answer has come. */
+    async flush(): Promise<void> {
+      if (ready.length > 0) await send();
+      await orAborted(underWay, signal);
+    },
+  };
 }
 
 function headersOf(
