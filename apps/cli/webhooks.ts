@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
-import { outsideImageTypes } from '../../domain/outside/exposure.ts';
+import { outsideTypes } from '../../domain/outside/exposure.ts';
 import { ours, type WebhookCommand } from '../../domain/webhook/commands.ts';
 import { signatureSchemes } from '../../domain/webhook/events.ts';
 import { type Config, configFrom, settingsHelp } from '../../infra/config/config.ts';
 import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
+import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import type { Poster } from '../../infra/webhooks/post.ts';
@@ -101,7 +103,7 @@ const add: Verb = async ({ vault, poster, perform, head }, given) => {
   if ((project === undefined) === !given.has('all-projects'))
     throw new UsageError('say either --project or --all-projects');
   const types = given.all('type');
-  const known: readonly string[] = outsideImageTypes;
+  const known: readonly string[] = outsideTypes;
   const unknown = types.find((type) => !known.includes(type));
   if (unknown !== undefined)
     throw new UsageError(`there are no events of type ${unknown}; there are ${known.join(', ')}`);
@@ -218,6 +220,7 @@ async function withTools<Value>(
   use: (tools: Tools) => Promise<Value>,
 ): Promise<Value> {
   const { eventLogUrl, postgresUrl } = databases;
+  const { policy, protections } = operatorsRules(config);
   const log = logger('cli', 'warn');
   await migrateAll(databases, log);
   const pool = postgresPool(postgresUrl, { log, max: 2 });
@@ -227,7 +230,14 @@ async function withTools<Value>(
   const webhooks = ourWebhooks(events);
   const vault = postgresVault(besideLog);
   const progress = postgresProgress(pool);
-  const ports = { poster, vault, progress, events: eventQueries(pool), region: config.region };
+  const ports = {
+    poster,
+    vault,
+    progress,
+    events: eventQueries(pool),
+    region: config.region,
+    imageAccess: access(policy, protections),
+  };
   try {
     return await use({
       registered: webhookQueries(pool),

@@ -193,7 +193,8 @@ export function app(ports: AppPorts): App {
   });
 
   const { personal, webhooks } = ports;
-  webhookRoutes(router, { ...webhooks, log, personal, events: facts, region, baseUrl });
+  const told = { events: facts, region, imageAccess: access };
+  webhookRoutes(router, { ...webhooks, ...told, log, personal, baseUrl });
 
   const koa = new Koa<object, CallContext>();
   koa.use(requestLog(logger, metrics));

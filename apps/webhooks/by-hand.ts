@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Viewer } from '../../domain/image/visibility.ts';
+import type { Access } from '../../domain/image/access.ts';
 import { typePrefix } from '../../infra/outside/cloud-event.ts';
 import { documentFor } from '../../infra/outside/document-for.ts';
 import type { Poster } from '../../infra/webhooks/post.ts';
@@ -7,6 +7,7 @@ import type { Attempt, ProgressStore } from '../../infra/webhooks/progress-store
 import type { Vault } from '../../infra/webhooks/vault.ts';
 import type { Events } from '../../projections/events/events.ts';
 import type { WebhookRecord } from '../../projections/webhooks/webhooks.ts';
+import { readerOf } from './reader.ts';
 import { keysOf, type Telling, tell } from './tell.ts';
 
 /** Single attempts that somebody asks for, whatever the state of the webhook. They move nothing of its progress. */
@@ -23,9 +24,17 @@ export interface ByHandPorts {
   readonly events: Events;
   readonly progress: Pick<ProgressStore, 'attempts' | 'record'>;
   readonly region: string;
+  readonly imageAccess: Pick<Access, 'ruleAgainst'>;
 }
 
-export function byHand({ poster, vault, events, progress, region }: ByHandPorts): ByHand {
+export function byHand({
+  poster,
+  vault,
+  events,
+  progress,
+  region,
+  imageAccess,
+}: ByHandPorts): ByHand {
   const attempt = async (webhook: WebhookRecord, telling: Telling): Promise<Attempt> => {
     const keys = await keysOf(vault, webhook.secrets);
     const how = { attempt: 1, manual: true };
@@ -59,7 +68,7 @@ export function byHand({ poster, vault, events, progress, region }: ByHandPorts)
     async redeliver(webhook, fact) {
       const position = typeof fact === 'bigint' ? fact : await positionOf(webhook.id, fact);
       if (position === undefined || position <= 0n) return undefined;
-      const viewer: Viewer = { projectId: webhook.project, isAdmin: webhook.project === null };
+      const viewer = readerOf(webhook.project, imageAccess);
       const upTo = min(position, await events.checkpoint());
       const query = { viewer, filter: {}, after: position - 1n, upTo, limit: 1 };
       const [told] = (await events.page(query)).events;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog } from '../../domain/event-log.ts';
-import type { Viewer } from '../../domain/image/visibility.ts';
+import type { Access } from '../../domain/image/access.ts';
 import { ours } from '../../domain/webhook/commands.ts';
 import type { DisabledReason } from '../../domain/webhook/events.ts';
 import {
@@ -35,6 +35,7 @@ import type { Events } from '../../projections/events/events.ts';
 import type { Fact, Recent } from '../gateway/events/recent.ts';
 import { factsFor } from './facts.ts';
 import { actingPart, type HandleWebhooks } from './handle.ts';
+import { readerOf } from './reader.ts';
 import type { Slots } from './slots.ts';
 import { keysOf, type Told, tell } from './tell.ts';
 
@@ -66,6 +67,7 @@ export interface DeliveryPorts {
   readonly events: Events;
   readonly recent: Recent;
   readonly region: string;
+  readonly imageAccess: Pick<Access, 'ruleAgainst'>;
   readonly vault: Vault;
   readonly poster: Pick<Poster, 'post'>;
   readonly progress: Pick<ProgressStore, 'claim' | 'save'>;
@@ -151,7 +153,7 @@ async function run(
   signal: AbortSignal,
 ): Promise<void> {
   const { recent, pace, logger, slots, poster } = ports;
-  const viewer: Viewer = { projectId: state.project, isAdmin: state.project === null };
+  const viewer = readerOf(state.project, ports.imageAccess);
   const readFacts = factsFor(ports, viewer, state.filter);
   const metadata = actingPart('webhooks');
   const news = bell();

@@ -1,9 +1,11 @@
 import type { Pool } from 'pg';
 import type { EventLog } from '../../domain/event-log.ts';
+import { access } from '../../domain/image/access.ts';
 import type { Config } from '../../infra/config/config.ts';
 import { besideLogUrl } from '../../infra/event-log/open.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { lease } from '../../infra/leases/lease.ts';
+import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
@@ -44,6 +46,7 @@ export interface WebhooksPart {
 /** Tells webhooks, as one of the things that a worker does, until it is asked to stop. */
 export async function runWebhooks(part: WebhooksPart): Promise<void> {
   const { config, postgresUrl, owner, log, leases, logger, metrics, stopping } = part;
+  const { policy, protections } = operatorsRules(config);
   const applicationName = 'webhooks';
   const options = { log: logger, max: 4, applicationName, queryTimeoutMs };
   const pool = postgresPool(postgresUrl, options);
@@ -87,6 +90,7 @@ export async function runWebhooks(part: WebhooksPart): Promise<void> {
         events,
         recent: recentFacts({ events, visible: told, region: config.region, logger }),
         region: config.region,
+        imageAccess: access(policy, protections),
         vault: postgresVault(besideLog),
         poster,
         progress,

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { access } from '../../domain/image/access.ts';
 import { parsePolicy } from '../../domain/policy/policy.ts';
 import { parseProtections, protectionsBy } from '../../domain/property-protections/protections.ts';
+import { openStream } from '../outside/sse.ts';
 import { admin, alice, type GatewayOptions, startGateway } from '../support/gateway.ts';
 
 const file = `
@@ -33,6 +34,10 @@ const withProtections: GatewayOptions = {
     access: access(policy, protectionsBy(parseProtections(file, 'roles'), policy)),
   }),
 };
+
+interface Told {
+  readonly data: { readonly properties: object };
+}
 
 const add = (name: string) => ({ op: 'add', path: `/${name}`, value: 'new' });
 const replace = (name: string) => ({ op: 'replace', path: `/${name}`, value: 'new' });
@@ -95,6 +100,48 @@ describe('property protections', () => {
     assert.deepEqual(await found('billing_code=7', alice), []);
     assert.deepEqual(await found('billing_code=7', billing), [id]);
     assert.deepEqual(await found('x_a=1', alice), [id]);
+  });
+
+  test('leave what cannot be read out of events, paged and streamed, by who asks', async (t) => {
+    const gateway = await startGateway(t, withProtections);
+    const id = await gateway.create(
+      { billing_code: '7', x_a: '1', visibility: 'private' },
+      billing,
+    );
+    await gateway.patch(`/v2/images/${id}`, [replace('billing_code'), replace('x_a')], billing);
+    const created = { x_a: '1' };
+    const changed = [{ property: 'x_a', from: '1', to: 'new' }];
+    const hidden = { property: 'billing_code', from: '7', to: 'new' };
+    for (const [token, ...expected] of [
+      [alice, created, changed],
+      [billing, { billing_code: '7', ...created }, [hidden, ...changed]],
+      [admin, { billing_code: '7', ...created }, [hidden, ...changed]],
+    ] as const) {
+      const page = (await gateway.ask('/events/v1', { token })).json().events as readonly Told[];
+      const properties = page.map(({ data }) => data.properties);
+      assert.deepEqual(properties, expected, token);
+      const past = await openStream(gateway.url, '/events/v1/stream?after=0', {
+        'X-Auth-Token': token,
+      });
+      const streamed = (await past.until(expected.length)).map(({ document }) => document);
+      past.close();
+      assert.deepEqual(streamed, page, token);
+    }
+  });
+
+  test('leave it out of events as they happen, from those that share the same memory', async (t) => {
+    const gateway = await startGateway(t, withProtections);
+    const listen = (token: string) =>
+      openStream(gateway.url, '/events/v1/stream', { 'X-Auth-Token': token });
+    const [plain, entitled] = await Promise.all([listen(alice), listen(billing)]);
+    await gateway.create({ billing_code: '7', x_a: '1' }, billing);
+    const told = async (stream: typeof plain) => {
+      const [{ document } = { document: {} }] = await stream.until(1);
+      stream.close();
+      return (document as unknown as Told).data.properties;
+    };
+    assert.deepEqual(await told(plain), { x_a: '1' });
+    assert.deepEqual(await told(entitled), { billing_code: '7', x_a: '1' });
   });
 
   test('have each refusal recorded with its rule', async (t) => {

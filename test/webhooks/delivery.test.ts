@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { readerOf } from '../../apps/webhooks/reader.ts';
 import { ours } from '../../domain/webhook/commands.ts';
 import { isPresent, type PresentWebhook } from '../../domain/webhook/state.ts';
 import { documentFor } from '../../infra/outside/document-for.ts';
@@ -16,7 +17,7 @@ import {
   type Receiver,
   receiver,
 } from './receiver.ts';
-import { quickPace, type Site, site } from './site.ts';
+import { quickPace, type Site, site, unguarded } from './site.ts';
 
 const seed = seedOfThisRun();
 
@@ -26,7 +27,7 @@ const idsOf = (received: readonly Received[]): ReadonlySet<unknown> =>
 
 /** What the project may read, as pages have it. */
 async function readable({ log, events }: Site, project: string | null, after = 0n) {
-  const viewer = { projectId: project, isAdmin: project === null };
+  const viewer = readerOf(project, unguarded);
   const upTo = await log.head();
   const page = await events.page({ viewer, filter: {}, after, upTo, limit: 1_000_000 });
   return page.events.map((told) => documentFor(told, viewer, 'RegionOne'));
@@ -87,12 +88,33 @@ describe('a webhook', () => {
     await assertWhole(at, hook, null);
   });
 
+  test('is told of no custom property that plain members of its project may not see', async () => {
+    const [plain, whole] = [await receiver(), await receiver()];
+    const at = site({
+      ports: [plain.port, whole.port],
+      imageAccess: {
+        ruleAgainst: (_, property, { roles }) =>
+          property === 'p' && !roles.includes('admin') ? 'p:read' : undefined,
+      },
+    });
+    await at.register(plain.url);
+    await at.register(whole.url, { project: null });
+    at.deliverer();
+    await life(seed, 6).goOn(at.log, 300);
+    await plain.until((await readable(at, 'red')).length);
+    await whole.until((await readable(at, null)).length);
+    const bodies = ({ accepted }: Receiver): string => accepted.map(({ body }) => body).join();
+    assert.doesNotMatch(bodies(plain), /"property":"p"/);
+    assert.match(bodies(whole), /"property":"p"/);
+    assert.match(bodies(plain), /"properties":\[\]/);
+  });
+
   test('is told only the types and images that it asked for', async () => {
     const hook = await receiver();
     const at = site({ ports: [hook.port] });
-    const lives = life(seed, 3);
-    await lives.goOn(at.log, 20);
-    const images = lives.images().slice(0, 2);
+    const lives = life(seed, 10);
+    await lives.goOn(at.log, 60);
+    const images = lives.images().slice(-4);
     const types = ['TagAdded', 'VisibilityChanged'];
     await at.register(hook.url, { project: null, filter: { types, images } });
     const before = await at.log.head();

@@ -6,6 +6,7 @@ import { runDeliverer } from '../../apps/webhooks/deliverer.ts';
 import { actingPart, ourWebhooks } from '../../apps/webhooks/handle.ts';
 import { slots } from '../../apps/webhooks/slots.ts';
 import type { EventLog } from '../../domain/event-log.ts';
+import type { Access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import { ours } from '../../domain/webhook/commands.ts';
 import type { SignatureScheme, WebhookFilter } from '../../domain/webhook/events.ts';
@@ -32,6 +33,9 @@ export const guardFor = (...ports: readonly number[]) =>
     disallowedCidrs: [],
   });
 
+/** No custom property is protected. */
+export const unguarded: Pick<Access, 'ruleAgainst'> = { ruleAgainst: () => undefined };
+
 export const always: Lease = { tryHold: async () => true, release: async () => {} };
 
 export const quickPace: DeliveryPace = {
@@ -49,6 +53,7 @@ export function site(given: {
   readonly ports: readonly number[];
   readonly log?: EventLog;
   readonly progress?: ProgressStore;
+  readonly imageAccess?: Pick<Access, 'ruleAgainst'>;
 }) {
   const log = given.log ?? memoryEventLog({ upcast });
   const events = memoryEvents(log);
@@ -118,6 +123,7 @@ export function site(given: {
           events,
           recent: recentFacts({ events, visible: events, region: 'RegionOne', logger: quiet }),
           region: 'RegionOne',
+          imageAccess: given.imageAccess ?? unguarded,
           vault,
           poster,
           progress,

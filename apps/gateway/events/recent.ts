@@ -2,16 +2,22 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Viewer } from '../../../domain/image/visibility.ts';
 import { bell } from '../../../infra/event-log/bell.ts';
 import { withoutTrace } from '../../../infra/outside/cloud-event.ts';
-import { documentOf, isTraceFor } from '../../../infra/outside/document-for.ts';
+import {
+  documentFor,
+  documentOf,
+  hiddenIn,
+  isTraceFor,
+  type Reader,
+} from '../../../infra/outside/document-for.ts';
 import type { Logger } from '../../../infra/telemetry/logger.ts';
 import type { Events, Told } from '../../../projections/events/events.ts';
 import { NotYetVisible, type Visible } from '../../../projections/images/images.ts';
 
-/** A fact with its document, which is written once for all streams that carry it. */
+/** A fact with its document, which is written once for all streams that carry it whole. */
 export interface Fact {
   readonly told: Told;
   /** JSON. */
-  textFor(viewer: Viewer): string;
+  textFor(reader: Reader): string;
   /** Characters that it keeps in memory. */
   readonly weight: number;
 }
@@ -23,8 +29,10 @@ export function factOf(told: Told, region: string): Fact {
   return {
     told,
     weight: 3 * whole.length,
-    textFor(viewer) {
-      if (isTraceFor(told, viewer)) return whole;
+    textFor(reader) {
+      if (hiddenIn(document, reader).length > 0)
+        return JSON.stringify(documentFor(told, reader, region));
+      if (isTraceFor(told, reader)) return whole;
       bare ??= JSON.stringify(withoutTrace(document));
       return bare;
     },

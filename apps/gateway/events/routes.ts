@@ -1,6 +1,5 @@
 import type { Access } from '../../../domain/image/access.ts';
-import type { Viewer } from '../../../domain/image/visibility.ts';
-import { documentFor } from '../../../infra/outside/document-for.ts';
+import { documentFor, type Reader } from '../../../infra/outside/document-for.ts';
 import { asyncApi, schemaFiles } from '../../../infra/outside/schema-files.ts';
 import type { EventPage, EventQuery, Events } from '../../../projections/events/events.ts';
 import { expectNoBody } from '../body.ts';
@@ -32,9 +31,13 @@ export function eventRoutes(
     region: string;
   },
 ): void {
-  const viewerOf = (caller: GatewayContext['call']['caller']): Viewer => {
+  const viewerOf = (caller: GatewayContext['call']['caller']): Reader => {
     access.authorizeOwn('get_images', caller);
-    return { projectId: caller.projectId, isAdmin: access.isAdmin(caller) };
+    return {
+      projectId: caller.projectId,
+      isAdmin: access.isAdmin(caller),
+      isReadable: (property) => access.ruleAgainst('read', property, caller) === undefined,
+    };
   };
 
   router.get('/events/v1', async (ctx) => {

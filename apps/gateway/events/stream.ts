@@ -1,4 +1,4 @@
-import type { Viewer } from '../../../domain/image/visibility.ts';
+import type { Reader } from '../../../infra/outside/document-for.ts';
 import {
   type EventFilter,
   type Events,
@@ -28,7 +28,7 @@ export interface StreamOptions {
   readonly after: bigint;
   readonly pace: StreamPace;
   /** Who listens, as of now. Rejects when the stream must end. */
-  readonly viewer: () => Promise<Viewer>;
+  readonly viewer: () => Promise<Reader>;
   /** Resolves when there is room for more. */
   readonly write: (text: string) => Promise<void>;
   readonly signal: AbortSignal;
@@ -72,7 +72,7 @@ export async function streamFacts(options: StreamOptions): Promise<void> {
     await recent.past(cursor, Math.max(1, Math.min(untilHeartbeat, untilRecheck)), signal);
   }
 
-  async function factsAbove(after: bigint, who: Viewer, { events, region }: StreamOptions) {
+  async function factsAbove(after: bigint, who: Reader, { events, region }: StreamOptions) {
     const { upTo } = recent;
     const near = recent.since(after);
     if (near !== undefined) {
@@ -84,7 +84,7 @@ export async function streamFacts(options: StreamOptions): Promise<void> {
   }
 }
 
-function* pieces(facts: readonly Fact[], viewer: Viewer): Generator<string> {
+function* pieces(facts: readonly Fact[], viewer: Reader): Generator<string> {
   let piece = '';
   for (const fact of facts) {
     piece += `id: ${fact.told.event.position}\ndata: ${fact.textFor(viewer)}\n\n`;

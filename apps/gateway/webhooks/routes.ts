@@ -1,4 +1,4 @@
-import type { Rule } from '../../../domain/image/access.ts';
+import type { Access, Rule } from '../../../domain/image/access.ts';
 import { unknownWebhook } from '../../../domain/webhook/access.ts';
 import { HostUnknown, UrlRefused } from '../../../infra/net/address-guard.ts';
 import type { Poster } from '../../../infra/webhooks/post.ts';
@@ -28,6 +28,7 @@ export interface WebhookPorts extends WebhookCommandPorts {
   readonly progress: ProgressStore;
   readonly events: Events;
   readonly region: string;
+  readonly imageAccess: Pick<Access, 'ruleAgainst'>;
 }
 
 const mostOfPage = 1_000;
