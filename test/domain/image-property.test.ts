@@ -124,6 +124,32 @@ const asked = fc.oneof(
   { weight: 1, arbitrary: ask('RecordDataRemoved', {}) },
 ) as fc.Arbitrary<ImageCommand>;
 
+/** An upload whose workers all die: too many claims in a row for chance alone to have them in every campaign. */
+const deaths = fc
+  .tuple(uploadId, fc.array(name, { minLength: 6, maxLength: 6 }))
+  .map(([uploadId, owners]): readonly ImageCommand[] => [
+    {
+      type: 'BeginUpload',
+      caller: admin,
+      uploadId,
+      owner: 'gateway',
+      declaredSize: null,
+      store: 'file',
+    },
+    { type: 'CompleteUpload', uploadId, size: 1 },
+    ...owners.map((owner) => ({ type: 'ClaimIngest', uploadId, supersedes: -1, owner }) as const),
+  ]);
+
+const askedInTurn: fc.Arbitrary<readonly ImageCommand[]> = fc
+  .array(
+    fc.oneof(
+      { weight: 40, arbitrary: asked.map((command): readonly ImageCommand[] => [command]) },
+      { weight: 1, arbitrary: deaths },
+    ),
+    { maxLength: 80, size: 'max' },
+  )
+  .map((pieces) => pieces.flat());
+
 function newest(command: ImageCommand, state: Image): ImageCommand {
   const current = state.status === 'saving' ? state.upload.epoch : 0;
   if ('epoch' in command && command.epoch === -1) return { ...command, epoch: current };
@@ -146,7 +172,7 @@ test('whatever is asked in whatever order, the image is what a simple model says
   context.diagnostic(`random commands: seed ${seed}`);
   const seen = new Set<string>();
   fc.assert(
-    fc.property(fc.array(asked, { maxLength: 80, size: 'max' }), (commands) => {
+    fc.property(askedInTurn, (commands) => {
       const model = new ImageModel();
       const facts: ImageEvent[] = [];
       let state: Image = image.initial;
