@@ -3,6 +3,7 @@ import { type Config, ConfigError } from '../infra/config/config.ts';
 import { isEventStoreDb, openEventLog } from '../infra/event-log/open.ts';
 import { makeDirectories, makeDirectory } from '../infra/files/files.ts';
 import { postgresPool } from '../infra/postgres/pool.ts';
+import { markedFor } from '../infra/store/directory-mark.ts';
 import type { Logger } from '../infra/telemetry/logger.ts';
 
 /** Makes the data directory, for its owner alone; a refusal names the setting. */
@@ -15,7 +16,13 @@ export async function makeByteDirs(config: Config): Promise<void> {
   for (const store of config.stores)
     if (store.type === 'file') {
       const isUsual = store.dir === config['store-dir'];
-      await made(isUsual ? '--store-dir' : `stores: dir of ${store.id}:`, store.dir, makeDirectory);
+      const setting = isUsual ? '--store-dir' : `stores: dir of ${store.id}:`;
+      await made(setting, store.dir, makeDirectory);
+      const owner = await markedFor(store.dir, store.id);
+      if (owner !== store.id)
+        throw new Error(
+          `${setting} ${store.dir}: holds what images have in the store ${owner}, not ${store.id}: a store keeps its id and its directory`,
+        );
     }
 }
 

@@ -37,6 +37,12 @@ export function judgeOf(imageId: string, recorded: readonly RecordedEvent[]): Ju
   );
   const claims = events.flatMap((event) => (event.type === 'IngestClaimed' ? [event.data] : []));
   const named = ownCopies(state);
+  const couldWrite = (uploadId: string, store: string): boolean =>
+    events.some(
+      ({ type, data }) =>
+        (type === 'UploadStarted' && data.uploadId === uploadId && data.store === store) ||
+        (type === 'ImportRequested' && data.uploadId === uploadId && data.stores.includes(store)),
+    );
   const open = uploadOf(state);
 
   return {
@@ -53,7 +59,11 @@ export function judgeOf(imageId: string, recorded: readonly RecordedEvent[]): Ju
         ({ uploadId, epoch }) => storeKey(imageId, uploadId, epoch) === key,
       );
       if (claim === undefined) return state.status === 'deleted' ? 'garbage' : 'unknown';
-      return claim.uploadId === open?.uploadId && claim.epoch >= open.epoch ? 'needed' : 'garbage';
+      if (claim.uploadId === open?.uploadId && claim.epoch >= open.epoch) return 'needed';
+      // The image's own bytes in a store that it never went to: the operator calls the place by another name now.
+      const isMisplaced =
+        named.some((copy) => copy.key === key) && !couldWrite(claim.uploadId, store);
+      return isMisplaced ? 'unknown' : 'garbage';
     },
   };
 }

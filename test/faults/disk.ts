@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { markName } from '../../infra/store/directory-mark.ts';
 
-/** Every file below a directory, by its path from there; directories count for nothing. */
+/** Every file below a directory, by its path from there; directories and the marks of stores count for nothing. */
 export async function filesBelow(directory: string): Promise<string[]> {
   const found: string[] = [];
   const walk = async (at: string): Promise<void> => {
@@ -11,7 +12,7 @@ export async function filesBelow(directory: string): Promise<string[]> {
     });
     for (const entry of entries)
       if (entry.isDirectory()) await walk(join(at, entry.name));
-      else found.push(relative(directory, join(at, entry.name)));
+      else if (entry.name !== markName) found.push(relative(directory, join(at, entry.name)));
   };
   await walk(directory);
   return found;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { markedFor } from '../../infra/store/directory-mark.ts';
 import { runStandalone, standaloneMain } from '../support/daguerre.ts';
 
 const cliMain = fileURLToPath(new URL('../../apps/cli/main.js', import.meta.url));
@@ -38,6 +39,24 @@ describe('a directory for bytes that cannot be made is refused by name', () => {
       assert.equal(code, 1);
       assert.match(text, new RegExp(`--${name} /proc/nowhere: cannot be made: E`));
     });
+});
+
+test('a store under another name, or over the directory of another, is refused by both names', async () => {
+  const dir = join(root, 'marked');
+  await mkdir(dir);
+  await Promise.all([1, 2, 3].map(() => markedFor(dir, 'file')));
+  await symlink(dir, join(root, 'led-there'));
+  for (const path of [dir, join(root, 'led-there')]) {
+    const config = join(root, 'renamed.yaml');
+    await writeFile(config, `stores: [{ id: main, type: file, dir: ${path} }]`);
+    const args = ['--data-dir', join(root, 'renaming'), '--config', config];
+    const { code, text } = await told(standaloneMain, args);
+    assert.equal(code, 1);
+    assert.match(
+      text,
+      /stores: dir of main: .*: holds what images have in the store file, not main/,
+    );
+  }
 });
 
 describe('a directory that never was Daguerre’s', () => {

@@ -119,6 +119,23 @@ describe('stored bytes', () => {
     assert.deepEqual(judge.uploads, ['a', 'b']);
   });
 
+  test('that the image names elsewhere are garbage only where its attempt could have put them', () => {
+    const direct: ImageEvent = {
+      type: 'ImportRequested',
+      data: {
+        uploadId: 'a',
+        method: { name: 'glance-direct' },
+        stores: ['file', 'missed'],
+        allStoresMustSucceed: false,
+      },
+    };
+    const imported = [started('a'), staged('a'), direct, claimed('a', 1), ...activated('a', 1)];
+    const judge = judging(created, ...imported);
+    assert.equal(judge.stored('missed', key('a', 1)), 'garbage');
+    assert.equal(judge.stored('renamed', key('a', 1)), 'unknown');
+    assert.equal(judging(created, ...imported, deleted).stored('renamed', key('a', 1)), 'garbage');
+  });
+
   test('of a deleted image are garbage, whoever wrote them', () => {
     const judge = judging(
       created,
