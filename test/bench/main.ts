@@ -7,13 +7,15 @@ import { type ByteRates, measureBytes } from './bytes.ts';
 import type { Rate } from './load.ts';
 import { type LogFigures, measureLog } from './log.ts';
 import { measureRequests, type RequestRates } from './requests.ts';
+import { measureWebhooks, type WebhookFigures } from './webhooks.ts';
 
-const usage = `Usage: npm run bench -- [--quick] [--bus] [--json FILE]
+const usage = `Usage: npm run bench -- [--quick] [--bus] [--webhooks] [--json FILE]
 
 Measures the embedded profile on this machine, the client on the same cores. It runs
 in a temporary data directory, on a free port, and removes what it made.
 
   --bus          JetStream as well: needs nats-server
+  --webhooks     a webhook as well
   --quick        small counts: shows that it works, not how fast
   --json FILE    the figures as JSON, too
 `;
@@ -28,6 +30,7 @@ const full = {
   logImages: 50_000,
   busAppends: 4_000,
   busImages: 10_000,
+  webhookAppends: 4_000,
 };
 const quick = {
   images: 200,
@@ -38,6 +41,7 @@ const quick = {
   logImages: 500,
   busAppends: 100,
   busImages: 500,
+  webhookAppends: 100,
 };
 type Counts = typeof full;
 
@@ -46,6 +50,7 @@ interface Figures {
   readonly requests: RequestRates;
   readonly log: LogFigures;
   readonly bus?: BusFigures;
+  readonly webhooks?: WebhookFigures;
 }
 
 async function measure(counts: Counts): Promise<Figures> {
@@ -65,7 +70,7 @@ async function measure(counts: Counts): Promise<Figures> {
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en');
 
-function table({ bytes, requests, log, bus }: Figures, counts: Counts): string {
+function table({ bytes, requests, log, bus, webhooks }: Figures, counts: Counts): string {
   const size = `${counts.bytes / mebibyte} MiB`;
   const rate = ({ perSecond, p50Ms, p99Ms }: Rate): string =>
     `${whole(perSecond)} requests/s, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`;
@@ -85,10 +90,17 @@ function table({ bytes, requests, log, bus }: Figures, counts: Counts): string {
     ],
     ['rebuild', `${whole(log.rebuildPerSecond)} events/s (${whole(log.rebuiltEvents)} events)`],
     ...(bus === undefined ? [] : busRows(bus)),
+    ...(webhooks === undefined ? [] : [webhookRow(webhooks)]),
   ] as const;
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return rows.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n');
 }
+
+const webhookRow = ({ perSecond, toldP50Ms, toldP99Ms }: WebhookFigures) =>
+  [
+    `append to webhook, ${perSecond}/s`,
+    `p50 ${toldP50Ms.toFixed(1)} ms, p99 ${toldP99Ms.toFixed(1)} ms`,
+  ] as const;
 
 const busRows = (bus: BusFigures) =>
   [
@@ -108,6 +120,7 @@ async function main(args: readonly string[]): Promise<void> {
     options: {
       quick: { type: 'boolean', default: false },
       bus: { type: 'boolean', default: false },
+      webhooks: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -124,13 +137,13 @@ async function main(args: readonly string[]): Promise<void> {
     processor: os.cpus()[0]?.model ?? 'unknown',
     memoryGiB: Math.round(os.totalmem() / 1024 ** 3),
   };
-  const measured = await measure(counts);
-  const figures: Figures = values.bus
-    ? {
-        ...measured,
-        bus: await measureBus({ appends: counts.busAppends, images: counts.busImages }),
-      }
-    : measured;
+  const figures: Figures = {
+    ...(await measure(counts)),
+    ...(values.bus
+      ? { bus: await measureBus({ appends: counts.busAppends, images: counts.busImages }) }
+      : {}),
+    ...(values.webhooks ? { webhooks: await measureWebhooks(counts.webhookAppends) } : {}),
+  };
   const { date, node, cores, processor, memoryGiB } = machine;
   process.stdout.write(
     `${date}, Node ${node}, ${cores} cores of ${processor}, ${memoryGiB} GiB; 16 requests at once\n\n${table(figures, counts)}\n`,

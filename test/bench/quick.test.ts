@@ -17,6 +17,7 @@ test('the bench measures everything that it promises, however fast', async () =>
       bench,
       '--quick',
       '--bus',
+      '--webhooks',
       '--json',
       json,
     ]);
@@ -31,12 +32,14 @@ test('the bench measures everything that it promises, however fast', async () =>
       'rebuild',
       'append to consumer',
       'relay from nothing',
+      'append to webhook',
     ])
-      assert.match(stdout, new RegExp(`^${row} .*\\d`, 'm'));
+      assert.match(stdout, new RegExp(`^${row}\\b.*\\d`, 'm'));
     const { figures } = JSON.parse(await readFile(json, 'utf8'));
-    const { bytes, requests, log, bus } = figures;
+    const { bytes, requests, log, bus, webhooks } = figures;
     const rates = [bytes.upload, bytes.download, bytes.md5, log.rebuildPerSecond];
     rates.push(bus.consumedP50Ms, bus.consumedP99Ms, bus.relayPerSecond);
+    rates.push(webhooks.toldP50Ms, webhooks.toldP99Ms);
     for (const { perSecond, p50Ms, p99Ms } of [requests.create, requests.show, requests.list])
       rates.push(perSecond, p50Ms, p99Ms);
     for (const rate of rates) assert.ok(rate > 0 && Number.isFinite(rate), stdout);
