@@ -4,6 +4,7 @@ import type { ImageEvent } from '../../domain/image/events.ts';
 import type { Bus } from '../../infra/bus/bus.ts';
 import type { IngestJob, JobQueue } from '../../infra/jobs/job-queue.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
+import type { Budgets } from './budgets.ts';
 import { imageOf, streamOf } from './context.ts';
 import { judgeOf } from './garbage.ts';
 import type { HeadStarts } from './head-start.ts';
@@ -16,6 +17,7 @@ export interface FollowerPorts {
   readonly log: Pick<EventLog, 'readStream'>;
   readonly bus: Pick<Bus, 'head' | 'follow'>;
   readonly queue: Pick<JobQueue, 'issue'>;
+  readonly budgets: Omit<Budgets, 'roomIn'>;
   readonly headStarts: HeadStarts;
   readonly ingest: Pick<Ingest, 'run' | 'abandon' | 'abandonImage'>;
   readonly sweeper: Pick<Sweeper, 'soon'>;
@@ -84,6 +86,7 @@ function react(ports: FollowerPorts, recorded: RecordedEvent): void {
       if (event.data.supersedes > 0) sweep();
       return;
     case 'ImageActivated':
+      ports.budgets.over(event.data.uploadId);
       // Whoever has the claim may have more to do for an image that is active.
       headStarts.drop(event.data.uploadId);
       sweep();
@@ -94,12 +97,14 @@ function react(ports: FollowerPorts, recorded: RecordedEvent): void {
     case 'UploadAborted':
     case 'IngestFailed':
     case 'ImportCompleted':
+      ports.budgets.over(event.data.uploadId);
       headStarts.drop(event.data.uploadId);
       ingest.abandon(event.data.uploadId);
       sweep();
       return;
     case 'ImageDeletionScheduled':
     case 'ImageDeleted':
+      ports.budgets.overImage(imageId);
       headStarts.dropImage(imageId);
       ingest.abandonImage(imageId);
       sweep();
@@ -143,11 +148,13 @@ function staged(
   if (isDispatcher()) issue(ports, job);
 }
 
-function issue({ queue, metrics, logger }: FollowerPorts, job: IngestJob): void {
-  metrics.jobIssued('staged');
-  queue
-    .issue(job)
-    .catch((error) =>
-      logger.warn({ err: error, ...job }, 'no job was issued; the reconciler will do it'),
-    );
+function issue({ queue, budgets, metrics, logger }: FollowerPorts, job: IngestJob): void {
+  budgets.offer(job, () => {
+    metrics.jobIssued('staged');
+    queue
+      .issue(job)
+      .catch((error) =>
+        logger.warn({ err: error, ...job }, 'no job was issued; the reconciler will do it'),
+      );
+  });
 }

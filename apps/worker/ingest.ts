@@ -31,6 +31,8 @@ export interface Ingest {
    */
   run(job: IngestJob, tell?: (progress: Progress) => void): Promise<void>;
   isRunning(uploadId: string): boolean;
+  /** How many it has in hand. */
+  count(): number;
   /**
    * The log ended the upload, or somebody else has the claim of `epoch`: nothing that we do for it up to there can count.
    * A claim of ours that is newer stands: we may hear late of those before.
@@ -228,6 +230,7 @@ export function ingest(ports: IngestPorts): Ingest {
       await doing;
     },
     isRunning: (uploadId) => running.has(uploadId),
+    count: () => running.size,
     abandon(uploadId, epoch = Number.POSITIVE_INFINITY) {
       const one = running.get(uploadId);
       if (one !== undefined && one.epoch <= epoch) one.stop.abort(new Abandoned());

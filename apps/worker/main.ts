@@ -113,6 +113,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     },
     {
       slots: config['worker-slots'],
+      projectBudget: config['project-ingest-limit'],
       sweepIntervalMs: config['sweep-interval-ms'],
       stagingTimeoutMs: config['staging-timeout'] * 1_000,
       reconcileIntervalMs: Math.min(1_000, leaseMs / 4),

@@ -8,6 +8,7 @@ import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Images } from '../../projections/images/images.ts';
 import type { Work } from '../../projections/images/record.ts';
 import type { HandleImage } from '../handle-image.ts';
+import type { Budgets, Room } from './budgets.ts';
 import { originOf, streamOf, systemCommand } from './context.ts';
 import type { Ingest } from './ingest.ts';
 import type { WorkerMetrics } from './metrics.ts';
@@ -20,7 +21,10 @@ export interface ReconcilerPorts {
   readonly images: Pick<Images, 'openWork'>;
   readonly watch: Pick<DeathWatch, 'isDead'>;
   readonly queue: Pick<JobQueue, 'issue' | 'waiting'>;
-  readonly ingest: Pick<Ingest, 'isRunning'>;
+  readonly ingest: Pick<Ingest, 'isRunning' | 'run' | 'count'>;
+  /** How much this process does without a queue at once. */
+  readonly slots: number;
+  readonly budgets: Pick<Budgets, 'roomIn'>;
   readonly sweeper: Pick<Sweeper, 'sweepImage'>;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
@@ -42,7 +46,6 @@ interface Seen {
 
 /** The queue, in one comparison. */
 interface Queue {
-  /** After one failure nothing more is asked of it: each question may take long to fail. */
   failed: boolean;
   waiting(): Promise<ReadonlySet<string> | null>;
   issue(job: IngestJob): Promise<void>;
@@ -62,7 +65,7 @@ const longestRetryMs = 60_000;
  */
 export function reconciler(ports: ReconcilerPorts) {
   const { owner, log, handle, images, watch, queue, ingest, sweeper, metrics, logger } = ports;
-  const { patienceMs, stagingTimeoutMs, wallClock, passStep } = ports;
+  const { patienceMs, stagingTimeoutMs, wallClock, passStep, slots, budgets } = ports;
   let seen = new Map<string, Seen>();
 
   const abortUpload = async (
@@ -118,11 +121,45 @@ export function reconciler(ports: ReconcilerPorts) {
     return now;
   };
 
-  const issueAgain = async (work: Work, uploadId: string, { issue }: Queue): Promise<void> => {
-    const { imageId, epoch: supersedes } = work;
-    logger.info({ imageId, uploadId, supersedes, owner: work.owner }, 'this upload needs a worker');
-    await issue({ imageId, uploadId, supersedes });
-    metrics.jobIssued('reconciled');
+  /** Without a queue, what there is a slot for is done here. That others think so, too, is what claims are for. */
+  const runHere = (job: IngestJob): boolean => {
+    if (ingest.count() >= slots) return false;
+    ingest.run(job).catch(() => {});
+    return true;
+  };
+
+  const issueAgain = async (job: IngestJob, { owner: from }: Work, queueing: Queue) => {
+    logger.info({ ...job, owner: from }, 'this upload needs a worker');
+    try {
+      await queueing.issue(job);
+      metrics.jobIssued('reconciled');
+      return true;
+    } catch (error) {
+      logger.warn({ err: error, ...job }, 'no job can be issued');
+      return runHere(job);
+    }
+  };
+
+  /** Sets an upload going that nobody has in hand. */
+  const setGoing = async (
+    work: Work,
+    uploadId: string,
+    queueing: Queue,
+    room: () => Promise<Room>,
+  ): Promise<boolean> => {
+    const job = { imageId: work.imageId, uploadId, supersedes: work.epoch };
+    // After one failure nothing more is asked of the queue: each question may take long to fail.
+    if (queueing.failed) return runHere(job);
+    if (work.owner === null) {
+      const waiting = await queueing.waiting().catch((error) => {
+        logger.warn({ err: error }, 'the job queue cannot be asked');
+        return undefined;
+      });
+      if (waiting === undefined) return runHere(job);
+      if (waiting?.has(uploadId) ?? true) return false;
+      if (!(await (await room()).take(work))) return false;
+    }
+    return issueAgain(job, work, queueing);
   };
 
   /** Does what is due about one piece of work; false when nothing is. */
@@ -130,6 +167,7 @@ export function reconciler(ports: ReconcilerPorts) {
     work: Work,
     waitedMs: number,
     queueing: Queue,
+    room: () => Promise<Room>,
     signal: AbortSignal,
   ): Promise<boolean> => {
     const { kind, uploadId } = work;
@@ -155,9 +193,7 @@ export function reconciler(ports: ReconcilerPorts) {
       return true;
     }
     if (!isOrphan(work, uploadId, waitedMs)) return false;
-    if (work.owner === null && ((await queueing.waiting())?.has(uploadId) ?? true)) return false;
-    await issueAgain(work, uploadId, queueing);
-    return true;
+    return setGoing(work, uploadId, queueing, room);
   };
 
   /** One comparison, at `now` by a clock in milliseconds that never goes back. */
@@ -166,14 +202,19 @@ export function reconciler(ports: ReconcilerPorts) {
     const before = seen;
     seen = new Map();
     const queueing = queueNow();
+    let asked: Promise<Room> | undefined;
+    const room = (): Promise<Room> => {
+      asked ??= queueing.waiting().then((waiting) => budgets.roomIn(open, waiting ?? new Set()));
+      return asked;
+    };
     for (const work of open) {
       if (signal.aborted) return;
       const key = `${work.imageId}/${work.uploadId}/${work.kind}/${work.epoch}/${work.owner}`;
       const one = before.get(key) ?? { firstAt: now, tries: 0, notBefore: now };
       seen.set(key, one);
-      if (now < one.notBefore || (queueing.failed && work.kind === 'ingest')) continue;
+      if (now < one.notBefore) continue;
       try {
-        if (!(await settle(work, now - one.firstAt, queueing, signal))) continue;
+        if (!(await settle(work, now - one.firstAt, queueing, room, signal))) continue;
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof Refused))

@@ -12,6 +12,7 @@ import type { Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Images } from '../../projections/images/images.ts';
 import { handleImage } from '../handle-image.ts';
+import { budgets } from './budgets.ts';
 import { followLog } from './follower.ts';
 import { headStarts } from './head-start.ts';
 import { ingest } from './ingest.ts';
@@ -42,6 +43,8 @@ export interface WorkerPorts {
 export interface WorkerTimes {
   /** Uploads that are finished at once. */
   readonly slots: number;
+  /** Uploads of one project that are in the queue or in work at once; 0, the default, is no limit. */
+  readonly projectBudget?: number;
   readonly sweepIntervalMs: number;
   readonly reconcileIntervalMs?: number;
   readonly leaseIntervalMs?: number;
@@ -61,6 +64,7 @@ export async function runWorker(
   const { reconcileIntervalMs = 1_000, leaseIntervalMs = 500, sweepIntervalMs } = times;
   const patienceMs = times.patienceMs ?? 2_000;
   const handle = handleImage(log);
+  const allowed = budgets(times.projectBudget ?? 0, log);
   const sweeping = sweeper({ ...ports, handle });
   const following = headStarts({ staging, threads, log: logger });
   const working = ingest({ ...ports, handle, headStarts: following, sweepSoon: sweeping.soon });
@@ -69,6 +73,8 @@ export async function runWorker(
     handle,
     ingest: working,
     sweeper: sweeping,
+    slots: times.slots,
+    budgets: allowed,
     patienceMs,
     stagingTimeoutMs: times.stagingTimeoutMs,
     wallClock: times.wallClock ?? Date.now,
@@ -89,6 +95,7 @@ export async function runWorker(
       {
         ...ports,
         bus: ports.bus ?? log,
+        budgets: allowed,
         headStarts: following,
         ingest: working,
         sweeper: sweeping,

@@ -484,6 +484,11 @@ export const settings = {
     'uploads that one worker process finishes at once',
     'COUNT',
   ),
+  'project-ingest-limit': setting(
+    whole(0, 10_000).default(0),
+    'uploads of one project that are finished at once, all workers together; others have their turn then; 0 is no limit',
+    'COUNT',
+  ),
   'digest-threads': setting(
     count.optional(),
     'threads that hash, per worker process (default: as many as there are cores, at least 2)',

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { budgets } from '../../apps/worker/budgets.ts';
 import { type ReconcilerPorts, reconciler } from '../../apps/worker/reconciler.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
 import { absent } from '../../domain/image/state.ts';
 import { Refused } from '../../domain/refused.ts';
 import type { IngestJob } from '../../infra/jobs/job-queue.ts';
 import type { Work } from '../../projections/images/record.ts';
+import { plain, recorded } from '../projections/recorded.ts';
+import { until } from '../support/until.ts';
 import { never, noMetrics, silent } from './harness.ts';
 
 const work = (change: Partial<Work>): Work => ({
@@ -31,7 +34,12 @@ function world(overrides: Partial<ReconcilerPorts> = {}) {
     /** Epoch milliseconds. */
     time: 0,
   };
-  const did = { issued: [] as IngestJob[], commands: [] as ImageCommand[], swept: [] as string[] };
+  const did = {
+    issued: [] as IngestJob[],
+    run: [] as IngestJob[],
+    commands: [] as ImageCommand[],
+    swept: [] as string[],
+  };
   const reconcile = reconciler({
     owner: 'worker-me',
     log: { readStream: async () => ({ events: [], revision: -1, position: 0n }) },
@@ -47,7 +55,16 @@ function world(overrides: Partial<ReconcilerPorts> = {}) {
       },
       waiting: async () => state.waiting,
     },
-    ingest: { isRunning: (uploadId) => state.running.has(uploadId) },
+    ingest: {
+      isRunning: (uploadId) => state.running.has(uploadId),
+      count: () => state.running.size,
+      run: async (job) => {
+        did.run.push(job);
+        state.running.add(job.uploadId);
+      },
+    },
+    slots: 2,
+    budgets: budgets(0, { readStream: async () => ({ events: [], revision: -1, position: 0n }) }),
     sweeper: {
       sweepImage: async (imageId) => {
         did.swept.push(imageId);
@@ -223,11 +240,65 @@ test('a queue that fails is not asked again in the same round, and holds nothing
   state.open = [
     work({ uploadId: 'upload-1' }),
     work({ uploadId: 'upload-2' }),
+    work({ uploadId: 'upload-3' }),
     work({ kind: 'remove', uploadId: null }),
   ];
   for (const now of [0, 2_000]) await at(now);
   assert.equal(asked, 1);
   assert.deepEqual(did.swept, ['image']);
+  assert.deepEqual(
+    did.run.map(({ uploadId }) => uploadId),
+    ['upload-1', 'upload-2'],
+    'what there is a slot for is done without a queue',
+  );
   await at(2_500);
   assert.equal(asked, 2, 'the other one is tried in the next round');
+  assert.equal(did.run.length, 2);
 });
+
+test('a project gets no more going at once than its budget, and leaves the others their turn', async () => {
+  const { state, did, at } = world({ budgets: budgets(2, logOf) });
+  const of = (project: string, count: number): Work[] =>
+    Array.from({ length: count }, (_, index) =>
+      work({ imageId: `${project}-image`, uploadId: `${project}-${index}` }),
+    );
+  state.open = [
+    work({ imageId: 'red-image', uploadId: 'red-claimed', owner: 'worker-other', epoch: 1 }),
+    ...of('red', 3),
+    ...of('blue', 3),
+  ];
+  for (const now of [0, 2_000]) await at(now);
+  assert.deepEqual(
+    did.issued.map(({ uploadId }) => uploadId),
+    ['red-0', 'blue-0', 'blue-1'],
+  );
+});
+
+test('the dispatcher holds back what is beyond the budget until others of the project are over', async () => {
+  const budget = budgets(2, logOf);
+  const issued: string[] = [];
+  const offer = (project: string, number: number): void =>
+    budget.offer(
+      { imageId: `${project}-image-${number}`, uploadId: `${project}-${number}`, supersedes: 0 },
+      ({ uploadId }) => issued.push(uploadId),
+    );
+  for (const number of [0, 1, 2, 3]) offer('red', number);
+  offer('blue', 0);
+  await until('the first to be issued', () => issued.length === 3);
+  assert.deepEqual(issued, ['red-0', 'red-1', 'blue-0']);
+  budget.over('red-1');
+  budget.over('red-1');
+  assert.deepEqual(issued.slice(3), ['red-2']);
+  budget.overImage('red-image-0');
+  assert.deepEqual(issued.slice(4), ['red-3']);
+});
+
+/** Images whose ids begin with the name of their project. */
+const logOf = {
+  async readStream(streamId: string) {
+    const [, owner = ''] = /^image-(\w+)-image/.exec(streamId) ?? [];
+    const data = { ...plain, owner };
+    const events = recorded(streamId.slice('image-'.length), [{ type: 'ImageCreated', data }]);
+    return { events, revision: 0, position: 1n };
+  },
+};
