@@ -67,8 +67,8 @@ export type CallerCommand =
   | Ask<'RequestImport', { caller: Caller } & ImportRequest>
   /** `RequestImport` of a location, which has a rule of its own. */
   | Ask<'RequestLocation', { caller: Caller } & ImportRequest>
-  /** Of one store's copy. */
-  | Ask<'RemoveCopy', { caller: Caller; store: string }>;
+  /** Of one store's copy. `readable` are the stores that the site can read from: a copy elsewhere is none to rely on. */
+  | Ask<'RemoveCopy', { caller: Caller; store: string; readable?: readonly string[] }>;
 
 /** What the owner's quota was asked for room for; refused when that was given up meanwhile. */
 interface Reserving {

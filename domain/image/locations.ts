@@ -11,7 +11,7 @@ import { hashAlgorithm, vouched } from './validation.ts';
 
 /** Takes the image out of one store (reference, section 15). The last copy stays: its bytes are the image. */
 export function decideRemovalOfCopy(
-  { store, caller }: CallerCommand & { readonly type: 'RemoveCopy' },
+  { store, caller, readable }: CallerCommand & { readonly type: 'RemoveCopy' },
   state: Existing,
   access: Access,
 ): readonly ImageEvent[] {
@@ -22,7 +22,10 @@ export function decideRemovalOfCopy(
   const there = locations.filter((location) => location.store === store);
   if (there.length === 0)
     throw new Refused('copy-unknown', `The image is not in the store ${store}.`);
-  if (there.length === locations.length)
+  const others = locations.filter(
+    (location) => location.store !== store && (readable?.includes(location.store) ?? true),
+  );
+  if (others.length === 0)
     throw new Refused('last-location', 'The only copy of an image cannot be removed.');
   return there.map(removed);
 }

@@ -390,4 +390,17 @@ describe('a copy that is removed from a store', () => {
       .when({ type: 'RemoveCopy', caller: admin, store: 'web' })
       .records({ type: 'LocationRemoved', data: { locationId: 'one', store: 'web' } });
   });
+
+  test('is kept where every other copy lies in a store that the site cannot read', () => {
+    const remove = { type: 'RemoveCopy', caller: admin, store: 'file' } as const;
+    given(...activated, added('one'))
+      .when({ ...remove, readable: ['file'] })
+      .refused('last-location');
+    given(...activated, added('one'))
+      .when({ ...remove, readable: ['file', 'web'] })
+      .records({
+        type: 'LocationRemoved',
+        data: { locationId: 'image/first/1', store: 'file' },
+      });
+  });
 });

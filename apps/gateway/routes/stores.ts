@@ -48,7 +48,9 @@ export function storeRoutes(
     if (!stores.byId.has(store))
       throw new HttpError(409, `The selected store ${store} is not available on this site.`);
     const { caller } = ctx.call;
-    await commands.perform(ctx.call, imageIdOf(ctx), { type: 'RemoveCopy', caller, store });
+    const readable = [...stores.byId.keys()];
+    const command = { type: 'RemoveCopy', caller, store, readable } as const;
+    await commands.perform(ctx.call, imageIdOf(ctx), command);
     ctx.status = 204;
   });
 }
