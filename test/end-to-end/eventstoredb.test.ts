@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { imageApi } from '../support/api.ts';
@@ -17,6 +17,7 @@ import {
   type EventStoreDbDouble,
   eventStoreDbDouble,
 } from '../support/eventstoredb-double/double.ts';
+import { ask } from '../support/http.ts';
 import { until } from '../support/until.ts';
 import { showLogOfFailures } from './failures.ts';
 
@@ -92,6 +93,101 @@ describe('the whole tree with its log in EventStoreDB (a protocol double)', () =
     assert.equal((await imageApi(url).show(id)).status, 'queued');
   });
 });
+
+describe('limits and what is told, with the log in EventStoreDB (a protocol double)', () => {
+  const project = 'red';
+  const alice = { 'X-Auth-Token': `alice:${project}:member` };
+  let double: EventStoreDbDouble;
+  let daguerre: Daguerre;
+  before(async () => {
+    double = await eventStoreDbDouble();
+    const limits = ['--image-count-quota', '2', '--user-storage-quota', '3MB'];
+    daguerre = await startDaguerre({ args: ['--event-log-url', double.url, ...limits] });
+  });
+  after(async () => {
+    await daguerre.stop();
+    await double.stop();
+  });
+  showLogOfFailures(() => daguerre);
+
+  const image = JSON.stringify({ disk_format: 'raw', container_format: 'bare' });
+  const create = (token = alice) =>
+    ask(daguerre.url, '/v2/images', { method: 'POST', headers: token, body: image });
+  const upload = (id: unknown) =>
+    ask(daguerre.url, `/v2/images/${id}/file`, {
+      method: 'PUT',
+      headers: { ...alice, 'Content-Type': 'application/octet-stream' },
+      body: bytes,
+    });
+  const reserved = () => double.log.stream(`project-${project}`).map(({ event }) => event.type);
+
+  test('counts what a project has, refuses what is too much, and lets go of what is deleted', async () => {
+    const [first, second] = [await create(), await create()];
+    assert.deepEqual([first.status, second.status], [201, 201], second.text);
+    assert.equal((await create()).status, 413);
+    const [kept, refused] = [first.json().id, second.json().id];
+    assert.equal((await upload(kept)).status, 204);
+    assert.equal((await upload(refused)).status, 413);
+    const gone = { method: 'DELETE', headers: alice };
+    assert.equal((await ask(daguerre.url, `/v2/images/${kept}`, gone)).status, 204);
+    assert.equal((await upload(refused)).status, 204);
+    assert.equal((await create()).status, 201);
+    for (const type of ['QuotaReserved', 'QuotaCommitted'])
+      assert.ok(reserved().includes(type), `no ${type} among ${reserved()}`);
+    const usage = await ask(daguerre.url, '/v2/info/usage', { headers: alice });
+    const { image_count_total: count, image_size_total: size } = usage.json().usage as Used;
+    assert.deepEqual([count?.usage, size?.usage], [2, 2]);
+  });
+
+  test('is told whole by the operator’s tail, refusals too, from the past on and as it happens', async (t) => {
+    const settings = ['--data-dir', daguerre.dataDir, '--event-log-url', double.url];
+    const tailing = runStandalone(['events', 'tail', '--all', '--json', '--from=0', ...settings], {
+      main: cliMain,
+    });
+    const own = () => double.log.all.filter(({ stream }) => !stream.startsWith('$'));
+    t.after(() => tailing.child.kill());
+    const printed = (): readonly string[] =>
+      tailing
+        .log()
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => String(JSON.parse(line).position));
+    const caughtUp = () =>
+      until('the tail to reach the end', () => printed().length >= own().length);
+    await caughtUp();
+    const reader = { 'X-Auth-Token': `rita:${project}:reader` };
+    assert.equal((await create(reader)).status, 403);
+    await until('the refusal', () => tailing.log().includes('rita'));
+    await caughtUp();
+    assert.deepEqual(
+      printed(),
+      own().map(({ position }) => String(position)),
+    );
+    for (const type of ['ImageDeleted', 'QuotaReserved', 'RequestRefused'])
+      assert.match(tailing.log(), new RegExp(`"(daguerre\\.v1\\.image\\.)?${type}"`));
+    tailing.child.kill('SIGINT');
+    assert.equal((await tailing.ended).code, 0);
+  });
+
+  test('is told on pages as far as it is for others', async () => {
+    const page = await ask(daguerre.url, '/events/v1?limit=1000', { headers: alice });
+    const { events, next, head } = page.json() as unknown as Page;
+    assert.equal(next, head);
+    const types = events.map(({ type }) => type.replace('daguerre.v1.image.', ''));
+    assert.equal(types.filter((type) => type === 'ImageCreated').length, 3);
+    assert.ok(!types.some((type) => /Quota|Refused|Claimed/.test(type)), types.join());
+  });
+});
+
+interface Used {
+  readonly [resource: string]: { readonly usage: number } | undefined;
+}
+
+interface Page {
+  readonly events: readonly { readonly type: string }[];
+  readonly next: string;
+  readonly head: string;
+}
 
 describe('an --event-log-url of EventStoreDB that cannot be used', () => {
   for (const [given, reason] of [

@@ -17,6 +17,7 @@ import { history } from '../projections/history.ts';
 import { type NatsServer, natsServer } from '../support/nats.ts';
 import { seedOfThisRun } from '../support/seed.ts';
 import { silent } from '../support/silent-log.ts';
+import { decidedLog } from '../support/told-outside.ts';
 import { until } from '../support/until.ts';
 
 export const place: BusPlace = {
@@ -52,7 +53,7 @@ export interface StartedRelay {
 /** A log in memory, a real server, and relays between them. */
 export async function site(given: { server?: NatsServer; lane?: (log: EventLog) => Lane } = {}) {
   const server = given.server ?? (await natsServer());
-  const log = memoryEventLog({ upcast });
+  const log = decidedLog(memoryEventLog({ upcast }));
   const seed = seedOfThisRun();
   const life = history(log, seed, 40);
   const laneOf = given.lane ?? ((events: EventLog) => eventsLane(events, place));

@@ -3,13 +3,15 @@ import { test } from 'node:test';
 import { cloudEventOf } from '../../infra/outside/cloud-event.ts';
 import { standings } from '../../infra/outside/standings.ts';
 import { subjectOf } from '../../infra/outside/subject.ts';
+import { life as othersLife } from '../outside/life.ts';
 import { until } from '../support/until.ts';
 import { place, site, strangeSubject } from './harness.ts';
 
 test('tells all of the log once, in order, as documents on the subjects of their projects', async () => {
-  const { log, life, startRelay, assertWhole } = await site();
+  const { log, life, startRelay, assertWhole, seed } = await site();
   await life.goOn(300);
   await startRelay();
+  await othersLife(seed + 1, 8).goOn(log, 200);
   await life.goOn(100);
   const found = await assertWhole();
   const known = standings(log);
@@ -25,6 +27,8 @@ test('tells all of the log once, in order, as documents on the subjects of their
     found.map(({ msgId, subject, document }) => ({ msgId, subject, document })),
     expected,
   );
+  for (const kind of ['image', 'metadef'])
+    assert.ok(expected.some(({ subject }) => subject.startsWith(`daguerre.v1.RegionOne.${kind}.`)));
 });
 
 test('goes on after what is in the stream when it starts again', async () => {

@@ -81,6 +81,7 @@ export async function startDaguerre(options: DaguerreOptions = {}): Promise<Dagu
       : explain(String(error));
   });
   const pid = running.pid;
+  const eventLogUrl = flagOf(options.args, '--event-log-url') ?? running.postgresUrl;
   const read = (): Running['parts'] => readRunning(dataDir)?.parts ?? {};
   const part = (name: PartName): Promise<number> =>
     until(`the ${name} to run`, () => {
@@ -117,7 +118,7 @@ export async function startDaguerre(options: DaguerreOptions = {}): Promise<Dagu
       });
     },
     async stop(signal = 'SIGINT') {
-      const undecided = await requireAllDecided(running.postgresUrl).then(
+      const undecided = await requireAllDecided(eventLogUrl).then(
         () => undefined,
         (error: unknown) => error,
       );
@@ -129,6 +130,9 @@ export async function startDaguerre(options: DaguerreOptions = {}): Promise<Dagu
     },
   };
 }
+
+const flagOf = (args: readonly string[] = [], name: string): string | undefined =>
+  args.includes(name) ? args[args.indexOf(name) + 1] : undefined;
 
 /** Runs the program with arguments of its own, as a shell would; for refusals and `--help`. */
 export function runStandalone(

@@ -6,7 +6,7 @@ import {
   outsideKinds,
   typesOf,
 } from '../../domain/outside/exposure.ts';
-import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { openEventLog } from '../../infra/event-log/open.ts';
 import { outsideData, withheld } from '../../infra/outside/data.ts';
 import { silent } from './silent-log.ts';
 
@@ -48,12 +48,8 @@ export const decidedLog = <Log extends Pick<EventLog, 'append'>>(log: Log): Log 
 });
 
 /** Looks through everything that a system has recorded; a log that is not there any more is somebody else's matter. */
-export async function requireAllDecided(postgresUrl: string): Promise<void> {
-  const log = postgresEventLog(postgresUrl, {
-    log: silent,
-    upcast: (event) => event,
-    readConnections: 1,
-  });
+export async function requireAllDecided(eventLogUrl: string): Promise<void> {
+  const log = await openEventLog(eventLogUrl, { log: silent, upcast: (event) => event });
   try {
     for (let after = 0n; ; ) {
       const events = await log.readAll(after, 1_000);
