@@ -59,7 +59,11 @@ export async function ownServer({ debianPackage, command }: OwnServerOptions): P
     kill: () => leave('SIGKILL'),
     end: () => leave('SIGTERM'),
     async start() {
-      const started = spawn(program, args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+      // It dies with this process, even where that is killed.
+      const started = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], {
+        cwd: directory,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       for (const stream of [started.stdout, started.stderr])
         stream.on('data', (piece: Buffer) => pieces.push(piece.toString()));
       child = started;
