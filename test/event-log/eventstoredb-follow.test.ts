@@ -202,3 +202,21 @@ describe('following EventStoreDB (a protocol double)', () => {
     await strict.close();
   });
 });
+
+test('of a stream whose beginning is known, EventStoreDB (a protocol double) is asked for the rest alone', async () => {
+  const double = await eventStoreDbDouble();
+  const log = open(double.url);
+  const events = Array.from({ length: 50 }, (_, index) => noted(`${index}`));
+  await log.append('long', events, -1);
+  for (const [after, count] of [
+    [-1, 50],
+    [46, 3],
+    [49, 0],
+  ] as const) {
+    const before = double.told.eventsSent;
+    assert.equal((await log.readStream('long', after)).events.length, count);
+    assert.equal(double.told.eventsSent - before, count);
+  }
+  await log.close();
+  await double.stop();
+});
