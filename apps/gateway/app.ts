@@ -92,9 +92,6 @@ type UploadSettings = Pick<
 
 interface EventSettings extends Pick<RecentOptions, 'visible' | 'region' | 'keep'> {
   readonly facts: Events;
-  /** Of the read model that `facts` are from. */
-  readonly visible: Visible;
-  readonly region: string;
   readonly pace: StreamPace;
 }
 
