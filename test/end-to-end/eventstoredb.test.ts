@@ -28,7 +28,7 @@ describe('the whole tree with its log in EventStoreDB (a protocol double)', () =
   let daguerre: Daguerre | undefined;
   beforeEach(async () => {
     double = await eventStoreDbDouble();
-    daguerre = await startDaguerre({ args: ['--event-log-url', double.url] });
+    daguerre = await startedOn(double, []);
   });
   afterEach(async () => {
     await daguerre?.stop();
@@ -102,7 +102,7 @@ describe('limits and what is told, with the log in EventStoreDB (a protocol doub
   before(async () => {
     double = await eventStoreDbDouble();
     const limits = ['--image-count-quota', '2', '--user-storage-quota', '3MB'];
-    daguerre = await startDaguerre({ args: ['--event-log-url', double.url, ...limits] });
+    daguerre = await startedOn(double, limits);
   });
   after(async () => {
     await daguerre.stop();
@@ -205,6 +205,16 @@ describe('an --event-log-url of EventStoreDB that cannot be used', () => {
       assert.doesNotMatch(text, /secret/);
     });
 });
+
+/** A double that is left running would keep this process from ever ending. */
+async function startedOn(double: EventStoreDbDouble, args: readonly string[]): Promise<Daguerre> {
+  try {
+    return await startDaguerre({ args: ['--event-log-url', double.url, ...args] });
+  } catch (error) {
+    await double.stop();
+    throw error;
+  }
+}
 
 const cliMain = fileURLToPath(new URL('../../apps/cli/main.js', import.meta.url));
 
