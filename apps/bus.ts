@@ -10,7 +10,6 @@ import { busPlace, natsAccess } from './nats.ts';
 export async function openBus(
   config: Config,
   { log, owner, logger }: { readonly log: EventLog; readonly owner: string; readonly logger: Log },
-  stopping: AbortSignal,
 ): Promise<Bus> {
   const access = natsAccess(config);
   if (access === undefined) return logBus(log);
@@ -18,7 +17,8 @@ export async function openBus(
   const { connectNats } = await import('../infra/bus/nats/connection.ts');
   const { natsBus } = await import('../infra/bus/nats/bus.ts');
   const { ownStream } = await import('../infra/bus/nats/lanes.ts');
-  const connecting = connectNats(access, { name: owner, log: logger, signal: stopping });
+  const connect = (signal: AbortSignal) =>
+    connectNats(access, { name: owner, log: logger, signal });
   const stream = ownStream(busPlace(config).stream);
-  return natsBus({ connecting, log, upcast, stream, owner, logger });
+  return natsBus({ connect, log, upcast, stream, owner, logger });
 }

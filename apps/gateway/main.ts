@@ -90,7 +90,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   });
   const watch = deathWatch(leases, { leaseMs, log: logger });
   const following = new AbortController();
-  const bus = await openBus(config, { log, owner, logger }, following.signal);
+  const bus = await openBus(config, { log, owner, logger });
   const tail = await logTail(bus, following.signal);
 
   const { identity, close: closeIdentity } = identityOf(config);

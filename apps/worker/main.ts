@@ -82,7 +82,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     await shown.close();
   };
   const settled = settling();
-  const bus = await openBus(config, { log, owner, logger }, stopping);
+  const bus = await openBus(config, { log, owner, logger });
 
   const telling = runWebhooks({
     ...{ config, postgresUrl, owner, log, leases, logger, stopping, metrics: told },

@@ -11,16 +11,13 @@ import { place, type Site, site } from '../relay/harness.ts';
 import { silent } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
 
-const never = new AbortController().signal;
 const stream = ownStream(place.stream);
 
 function busAt(here: Site, log: EventLog = here.log, silenceMs = 1_000): Bus {
-  const connecting = connectNats(
-    { urls: [here.server.url] },
-    { name: 'bus', log: silent, signal: never },
-  );
+  const connect = (signal: AbortSignal) =>
+    connectNats({ urls: [here.server.url] }, { name: 'bus', log: silent, signal });
   const owner = `test-${Math.random().toString(36).slice(2)}`;
-  const bus = natsBus({ connecting, log, upcast, stream, owner, logger: silent, silenceMs });
+  const bus = natsBus({ connect, log, upcast, stream, owner, logger: silent, silenceMs });
   after(() => bus.close());
   return bus;
 }

@@ -16,8 +16,8 @@ import { eventIn } from './lanes.ts';
 import { relayedOf, relayHeaders } from './relayed.ts';
 
 export interface NatsBusOptions {
-  /** Rejects when it is given up. */
-  readonly connecting: Promise<Nats>;
+  /** Rejects when `signal` aborts, as it does when the bus is closed. */
+  readonly connect: (signal: AbortSignal) => Promise<Nats>;
   readonly log: Pick<EventLog, 'head' | 'follow' | 'readAll'>;
   /** Lifts what an older release relayed. */
   readonly upcast: (event: RecordedEvent) => RecordedEvent;
@@ -47,13 +47,14 @@ const pauseMs = 200;
  * So an event comes once and in order, from wherever; without the bus it comes up to a second later.
  */
 export function natsBus(options: NatsBusOptions): Bus {
-  const { connecting, log } = options;
+  const { connect, log } = options;
   const closing = new AbortController();
+  const connecting = connect(closing.signal);
   connecting.catch(() => {});
   return {
     head: () => log.head(),
     follow(after, signal) {
-      return following(options, after, AbortSignal.any([signal, closing.signal]));
+      return following(options, connecting, after, AbortSignal.any([signal, closing.signal]));
     },
     async close() {
       closing.abort();
@@ -65,7 +66,8 @@ export function natsBus(options: NatsBusOptions): Bus {
 let followers = 0;
 
 async function* following(
-  { connecting, log, upcast, stream, owner, logger, silenceMs = 1_000 }: NatsBusOptions,
+  { log, upcast, stream, owner, logger, silenceMs = 1_000 }: NatsBusOptions,
+  connecting: Promise<Nats>,
   after: bigint,
   signal: AbortSignal,
 ): AsyncGenerator<readonly RecordedEvent[]> {
@@ -144,7 +146,10 @@ function hear(
     stream,
     name,
     logger,
-  }: Pick<NatsBusOptions, 'connecting' | 'stream' | 'logger'> & { readonly name: string },
+  }: Pick<NatsBusOptions, 'stream' | 'logger'> & {
+    readonly connecting: Promise<Nats>;
+    readonly name: string;
+  },
   signal: AbortSignal,
 ) {
   const stop = new AbortController();

@@ -9,6 +9,7 @@ import {
 } from 'nats';
 import { bell } from '../../event-log/bell.ts';
 import type { Log } from '../../postgres/log.ts';
+import { orAborted } from './or-aborted.ts';
 
 /** How NATS is reached. Files are PEM, but for the credentials, which are NATS's own `.creds`. */
 export interface NatsAccess {
@@ -23,6 +24,8 @@ export interface NatsAccess {
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;
 const timeoutMs = 5_000;
+const connectWithinMs = 8_000;
+const closeWithinMs = 1_000;
 
 /** What nats.js is told. Throws where a file cannot be read. */
 export function natsOptions(access: NatsAccess, name: string): ConnectionOptions {
@@ -79,12 +82,27 @@ export async function connectNats(
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs))
     try {
       signal.throwIfAborted();
-      return watched(await connect(options), log);
+      return watched(await connectWithin(options, signal), log);
     } catch (error) {
       if (signal.aborted) throw error;
       log.warn({ err: error }, 'NATS cannot be reached; trying again');
       await delay(pauseMs, undefined, { signal });
     }
+}
+
+/** A connection that breaks while it is made is one that nats.js may wait for, and for ever. */
+async function connectWithin(
+  options: ConnectionOptions,
+  signal: AbortSignal,
+): Promise<NatsConnection> {
+  const connecting = connect(options);
+  const late = AbortSignal.any([signal, AbortSignal.timeout(connectWithinMs)]);
+  try {
+    return await orAborted(connecting, late);
+  } catch (error) {
+    connecting.then((unwanted) => unwanted.close()).catch(() => {});
+    throw error;
+  }
 }
 
 function watched(connection: NatsConnection, log: Log): Nats {
@@ -114,6 +132,7 @@ function watched(connection: NatsConnection, log: Log): Nats {
       }
       return lost.signal;
     },
-    close: () => connection.close(),
+    // While it is lost, nats.js may wait for ever for the end of a connection that there is not.
+    close: () => Promise.race([connection.close(), delay(closeWithinMs)]),
   };
 }
