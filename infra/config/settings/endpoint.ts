@@ -1,0 +1,22 @@
+import { anyTextOrList, setting, text, url } from './kinds.ts';
+
+const origins = anyTextOrList
+  .transform((given) => given.map((origin) => origin.trim()).filter((origin) => origin !== ''))
+  .refine((given) => given.every((origin) => /^(\*|https?:\/\/[^/\s]+)$/.test(origin)), {
+    error: 'must be origins like https://host:port, separated by commas',
+  });
+
+/** How this service is known to its clients. */
+export const endpointSettings = {
+  region: setting(text.default('RegionOne'), 'name of this region', 'NAME'),
+  'public-endpoint': setting(
+    url('http', 'https').optional(),
+    'URL that clients reach this service at (default: from the request)',
+    'URL',
+  ),
+  'cors-allowed-origins': setting(
+    origins.default([]),
+    'web pages of these origins may use the API: https://HOST[:PORT], or * (default: none)',
+    'ORIGINS',
+  ),
+} as const;
