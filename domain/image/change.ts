@@ -12,6 +12,7 @@ import type { CallerCommand, PatchOperation } from './commands.ts';
 import type { Change, ImageEvent, PropertyChange } from './events.ts';
 import { isOfLocations, type LocationOperation, movedPlaces, placesOf } from './locations.ts';
 import type { Existing, Image } from './state.ts';
+import { sightAfter } from './visibility.ts';
 
 /** What decisions rest on beside the image itself. */
 export interface Grounds {
@@ -166,7 +167,7 @@ function applied(operation: AttributeOperation, draft: Attributes): Attributes {
 }
 
 /** Glance checks the property count only when a name is new, the tag count whenever tags grow. */
-function guardLimits(after: Attributes, limits: ImageLimits, before: Attributes): void {
+export function guardLimits(after: Attributes, limits: ImageLimits, before: Attributes): void {
   const names = Object.keys(after.properties);
   const grew = before === after || names.some((name) => !Object.hasOwn(before.properties, name));
   guardCount('properties', names.length, limits.properties, grew);
@@ -236,25 +237,26 @@ const plainFields: readonly Change['field'][] = [
   'minRam',
 ];
 
-function differences(before: Attributes, after: Attributes): readonly ImageEvent[] {
+/** In the order of `sightAfter`: what decides who can see the image, apart from all else. */
+export function differences(before: Attributes, after: Attributes): readonly ImageEvent[] {
   const changes = plainFields
     .filter((field) => before[field] !== after[field])
     .map((field): Change => ({ field, from: before[field], to: after[field] }));
   const properties = propertyChanges(before.properties, after.properties);
   const removed = before.tags.filter((tag) => !after.tags.includes(tag));
   const added = after.tags.filter((tag) => !before.tags.includes(tag));
+  const shownTo = (sight: 'fewer' | 'more'): readonly ImageEvent[] => [
+    ...updated(changes.filter((change) => sightAfter(change) === sight)),
+    ...visibilityChanges(before, after).filter(
+      ({ data }) => sightAfter({ field: 'visibility', ...data }) === sight,
+    ),
+  ];
   return [
-    ...(changes.length > 0 || properties.length > 0
-      ? [{ type: 'ImageUpdated', data: { changes, properties } } as const]
-      : []),
-    ...(before.visibility !== after.visibility
-      ? [
-          {
-            type: 'VisibilityChanged',
-            data: { from: before.visibility, to: after.visibility },
-          } as const,
-        ]
-      : []),
+    ...shownTo('fewer'),
+    ...updated(
+      changes.filter((change) => sightAfter(change) === 'same'),
+      properties,
+    ),
     ...(before.protected !== after.protected
       ? [
           {
@@ -265,8 +267,27 @@ function differences(before: Attributes, after: Attributes): readonly ImageEvent
       : []),
     ...removed.map((tag) => ({ type: 'TagRemoved', data: { tag } }) as const),
     ...added.map((tag) => ({ type: 'TagAdded', data: { tag } }) as const),
+    ...shownTo('more'),
   ];
 }
+
+const updated = (
+  changes: readonly Change[],
+  properties: readonly PropertyChange[] = [],
+): readonly ImageEvent[] =>
+  changes.length > 0 || properties.length > 0
+    ? [{ type: 'ImageUpdated', data: { changes, properties } }]
+    : [];
+
+const visibilityChanges = (before: Attributes, after: Attributes) =>
+  before.visibility === after.visibility
+    ? []
+    : [
+        {
+          type: 'VisibilityChanged',
+          data: { from: before.visibility, to: after.visibility },
+        } as const,
+      ];
 
 function propertyChanges(
   before: Readonly<Record<string, string>>,

@@ -1,4 +1,4 @@
-import type { Attributes } from './attributes.ts';
+import { type Attributes, type Visibility, visibilities } from './attributes.ts';
 
 /** What decides for whom an image is there. */
 export type Seen = Pick<Attributes, 'owner' | 'visibility'> & {
@@ -25,3 +25,23 @@ export const isVisibleTo = (image: Seen, { projectId, isAdmin }: Viewer): boolea
   image.visibility === 'community' ||
   image.owner === projectId ||
   isSharedWith(image, projectId);
+
+/**
+ * Who can see the image after a change of its owner or visibility, or of a namespace's: fewer than before, or more. What
+ * takes it from somebody's sight is recorded before all else that one request changes, and what shows it to more
+ * after, so that nobody is told of what it could not see.
+ */
+export function sightAfter({
+  field,
+  from,
+  to,
+}: {
+  readonly field: string;
+  readonly from: unknown;
+  readonly to: unknown;
+}): 'fewer' | 'more' | 'same' {
+  if (field === 'owner') return to === null ? 'more' : 'fewer';
+  if (field !== 'visibility') return 'same';
+  const openness = (visibility: unknown): number => visibilities.indexOf(visibility as Visibility);
+  return openness(to) > openness(from) ? 'fewer' : 'more';
+}

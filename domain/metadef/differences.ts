@@ -1,3 +1,4 @@
+import { sightAfter } from '../image/visibility.ts';
 import {
   attributeFields,
   type Definition,
@@ -8,10 +9,11 @@ import {
 import { type AttributeChange, factsOf, type NamespaceEvent } from './events.ts';
 import { isSame } from './same.ts';
 
-/** What happened between two contents, as facts; a change of name is not among them. */
+/** What happened between two contents, as facts in the order of `sightAfter`, a change of name in its place. */
 export function differences(
   before: NamespaceContent,
   after: NamespaceContent,
+  renamed?: NamespaceEvent & { type: 'MetadefNamespaceRenamed' },
 ): readonly NamespaceEvent[] {
   const changes = attributeFields
     .filter((field) => before.attributes[field] !== after.attributes[field])
@@ -23,13 +25,18 @@ export function differences(
           to: after.attributes[field],
         }) as AttributeChange,
     );
+  const changed = (sight: ReturnType<typeof sightAfter>): readonly NamespaceEvent[] => {
+    const some = changes.filter((change) => sightAfter(change) === sight);
+    return some.length > 0 ? [{ type: 'MetadefNamespaceUpdated', data: { changes: some } }] : [];
+  };
   return [
-    ...(changes.length > 0
-      ? [{ type: 'MetadefNamespaceUpdated', data: { changes } } as const]
-      : []),
+    ...changed('fewer'),
+    ...changed('same'),
     ...kinds.flatMap((kind) =>
       definitionDifferences(kind, before.definitions[kind], after.definitions[kind]),
     ),
+    ...(renamed === undefined ? [] : [renamed]),
+    ...changed('more'),
   ];
 }
 

@@ -131,10 +131,13 @@ function decideUpdate(
 ): readonly NamespaceEvent[] {
   const from = state.attributes.namespace;
   const to = attributes.namespace;
-  const changes = differences(state, { attributes, definitions: state.definitions });
-  if (from === to) return changes;
+  const content = { attributes, definitions: state.definitions };
+  if (from === to) return differences(state, content);
   if (claimId === undefined || standing(state, claimId) === 'over') throw contested(to);
-  return [...changes, { type: 'MetadefNamespaceRenamed', data: { from, to, claimId } }];
+  return differences(state, content, {
+    type: 'MetadefNamespaceRenamed',
+    data: { from, to, claimId },
+  });
 }
 
 const wordOf = {

@@ -1,5 +1,5 @@
 import { describe, test } from 'node:test';
-import { defaultLimits } from '../../domain/image/attributes.ts';
+import { defaultLimits, type Visibility } from '../../domain/image/attributes.ts';
 import type { ImageCommand, PatchOperation } from '../../domain/image/commands.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { image, imageDecider } from '../../domain/image/image.ts';
@@ -82,6 +82,7 @@ describe('a patch', () => {
         ),
       )
       .records(
+        { type: 'VisibilityChanged', data: { from: 'shared', to: 'private' } },
         {
           type: 'ImageUpdated',
           data: {
@@ -96,12 +97,40 @@ describe('a patch', () => {
             ],
           },
         },
-        { type: 'VisibilityChanged', data: { from: 'shared', to: 'private' } },
         { type: 'ProtectionChanged', data: { from: false, to: true } },
         { type: 'TagRemoved', data: { tag: 'linux' } },
         { type: 'TagAdded', data: { tag: 'debian' } },
         { type: 'TagAdded', data: { tag: 'stable' } },
       );
+  });
+
+  test('takes the image from sight before, and shows it to more after, all else that changes with it', () => {
+    const name = set('name', 'secret');
+    const renamed: ImageEvent = {
+      type: 'ImageUpdated',
+      data: { changes: [{ field: 'name', from: 'cirros', to: 'secret' }], properties: [] },
+    };
+    const owned = (from: string | null, to: string | null): ImageEvent => ({
+      type: 'ImageUpdated',
+      data: { changes: [{ field: 'owner', from, to }], properties: [] },
+    });
+    const seen = (from: Visibility, to: Visibility): ImageEvent => ({
+      type: 'VisibilityChanged',
+      data: { from, to },
+    });
+    const untagged: ImageEvent = { type: 'TagRemoved', data: { tag: 'linux' } };
+    given(createdAs({ visibility: 'community' }))
+      .when(byAdmin(name, set('visibility', 'private'), set('tags', [])))
+      .records(seen('community', 'private'), renamed, untagged);
+    given(createdAs({ visibility: 'private' }))
+      .when(byAdmin(name, set('visibility', 'community'), set('tags', [])))
+      .records(renamed, untagged, seen('private', 'community'));
+    given(created)
+      .when(byAdmin(name, set('owner', 'others'), set('visibility', 'public')))
+      .records(owned('owners', 'others'), renamed, seen('shared', 'public'));
+    given(created)
+      .when(byAdmin(name, set('owner', null), set('visibility', 'private')))
+      .records(seen('shared', 'private'), renamed, owned('owners', null));
   });
 
   test('is judged as a whole: a later operation sees the earlier ones', () => {

@@ -174,15 +174,39 @@ describe('a namespace', () => {
     given(created)
       .when(update({ displayName: null, protected: true }))
       .records(changed);
+    const open = createdAs({ visibility: 'public' });
+    const changes = (
+      ...some: readonly (NamespaceEvent & {
+        type: 'MetadefNamespaceUpdated';
+      })['data']['changes'][number][]
+    ): NamespaceEvent => ({ type: 'MetadefNamespaceUpdated', data: { changes: some } });
+    const hiddenFirst = { displayName: null, owner: 'others', visibility: 'private' } as const;
+    given(open)
+      .when(update(hiddenFirst))
+      .records(
+        changes(
+          { field: 'visibility', from: 'public', to: 'private' },
+          { field: 'owner', from: attributes.owner, to: 'others' },
+        ),
+        changes({ field: 'displayName', from: 'Test', to: null }),
+      );
+    const renamed: NamespaceEvent = {
+      type: 'MetadefNamespaceRenamed',
+      data: { from: namespace, to: 'new', claimId: 'claim-2' },
+    };
+    given(createdAs({ visibility: 'private' }))
+      .when(update({ namespace: 'new', displayName: null, visibility: 'public' }, 'claim-2'))
+      .records(
+        changes({ field: 'displayName', from: 'Test', to: null }),
+        renamed,
+        changes({ field: 'visibility', from: 'private', to: 'public' }),
+      );
     given(created)
       .when(update({ namespace: 'new' }))
       .refused('name-contested');
     given(created)
       .when(update({ namespace: 'new', displayName: null, protected: true }, 'claim-2'))
-      .records(changed, {
-        type: 'MetadefNamespaceRenamed',
-        data: { from: namespace, to: 'new', claimId: 'claim-2' },
-      });
+      .records(changed, renamed);
   });
 });
 

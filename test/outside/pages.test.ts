@@ -177,6 +177,28 @@ describe('who is told', () => {
     ]);
   });
 
+  test('that something is not theirs to see any more, not of what changed with it', async (t) => {
+    const gateway = await startGateway(t);
+    const id = await gateway.create({ visibility: 'community', name: 'for all' });
+    const patched = await gateway.patch(`/v2/images/${id}`, [
+      { op: 'replace', path: '/name', value: 'secret' },
+      { op: 'replace', path: '/visibility', value: 'private' },
+    ]);
+    assert.equal(patched.status, 200, patched.text);
+    assert.deepEqual(short(await page(gateway, '', bob)), ['ImageCreated', 'VisibilityChanged']);
+    const moved = await gateway.patch(
+      `/v2/images/${id}`,
+      [
+        { op: 'replace', path: '/name', value: 'theirs' },
+        { op: 'replace', path: '/owner', value: 'blue' },
+      ],
+      admin,
+    );
+    assert.equal(moved.status, 200, moved.text);
+    assert.doesNotMatch(JSON.stringify(await page(gateway)), /theirs/);
+    assert.match(JSON.stringify(await page(gateway, '', bob)), /theirs/);
+  });
+
   test('of a namespace of metadata definitions as of an image', async (t) => {
     const gateway = await startGateway(t);
     const namespaces = '/v2/metadefs/namespaces';
