@@ -28,8 +28,8 @@ export function standingAfter(
   if (recorded.type === 'ImageRestored') return { ...standing, there: true };
   switch (event.type) {
     case 'ImageUpdated': {
-      const moved = event.data.changes.find(({ field }) => field === 'owner');
-      return moved === undefined ? standing : { ...standing, owner: moved.to as string | null };
+      const moved = ownerMoveIn(recorded);
+      return moved === undefined ? standing : { ...standing, owner: moved.to };
     }
     case 'VisibilityChanged':
       return { ...standing, visibility: event.data.to };
@@ -51,4 +51,20 @@ export function standingAfter(
     default:
       return standing;
   }
+}
+
+/** Project ids; null is nobody. */
+export interface OwnerMove {
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+/** Who it belonged to and belongs to now, where a fact changes that. */
+export function ownerMoveIn({
+  type,
+  data,
+}: Pick<RecordedEvent, 'type' | 'data'>): OwnerMove | undefined {
+  if (type !== 'ImageUpdated' && type !== 'MetadefNamespaceUpdated') return undefined;
+  const changes = data.changes as unknown as readonly (OwnerMove & { readonly field: string })[];
+  return changes.find(({ field }) => field === 'owner');
 }

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ImageEvent } from '../../domain/image/events.ts';
+import { ownerMoveIn } from '../../domain/outside/standing.ts';
 import { cloudEventOf } from '../../infra/outside/cloud-event.ts';
 import { standings } from '../../infra/outside/standings.ts';
 import { subjectOf } from '../../infra/outside/subject.ts';
 import { life as othersLife } from '../outside/life.ts';
+import { newEvent, plain } from '../projections/recorded.ts';
 import { until } from '../support/until.ts';
-import { place, site, strangeSubject } from './harness.ts';
+import { messagesIn, place, site, strangeSubject } from './harness.ts';
 
 test('tells all of the log once, in order, as documents on the subjects of their projects', async () => {
   const { log, life, startRelay, assertWhole, seed } = await site();
@@ -20,15 +23,51 @@ test('tells all of the log once, in order, as documents on the subjects of their
     const outside = await known.outsideOf(event);
     if (outside === undefined) continue;
     const document = cloudEventOf(event, { ...outside, region: place.region });
-    const subject = subjectOf(event, { region: place.region, projectId: outside.projectId });
-    expected.push({ msgId: event.id, subject, document });
+    const move = ownerMoveIn(event);
+    for (const projectId of move === undefined ? [outside.projectId] : [move.to, move.from])
+      expected.push({ subject: subjectOf(event, { region: place.region, projectId }), document });
   }
   assert.deepEqual(
-    found.map(({ msgId, subject, document }) => ({ msgId, subject, document })),
+    found.map(({ subject, document }) => ({ subject, document })),
     expected,
   );
+  assert.equal(new Set(found.map(({ msgId }) => msgId)).size, found.length);
   for (const kind of ['image', 'metadef'])
     assert.ok(expected.some(({ subject }) => subject.startsWith(`daguerre.v1.RegionOne.${kind}.`)));
+});
+
+test('tells the project that an image leaves of that, and of nothing after it', async () => {
+  const { server, log, startRelay } = await site();
+  const stream = 'image-11111111-2222-4333-8444-555555555555';
+  const facts: readonly ImageEvent[] = [
+    { type: 'ImageCreated', data: { ...plain, visibility: 'private', owner: 'red' } },
+    {
+      type: 'ImageUpdated',
+      data: { changes: [{ field: 'owner', from: 'red', to: 'blue' }], properties: [] },
+    },
+    { type: 'TagAdded', data: { tag: 'theirs' } },
+    {
+      type: 'ImageUpdated',
+      data: { changes: [{ field: 'owner', from: 'blue', to: null }], properties: [] },
+    },
+  ];
+  for (const [index, fact] of facts.entries())
+    await log.append(stream, [newEvent(fact, `fact ${index}`)], index - 1);
+  const relay = await startRelay();
+  await until('the log to be told', async () => relay.position() === (await log.head()));
+  const connection = await server.connect();
+  const all = await messagesIn(connection, place.stream);
+  await connection.close();
+  const toldTo = (project: string) =>
+    all
+      .filter(({ subject }) => subject.split('.')[4] === project)
+      .map(({ document }) => document.revision);
+  assert.deepEqual(toldTo('red'), [0, 1]);
+  assert.deepEqual(toldTo('blue'), [1, 2, 3]);
+  assert.deepEqual(toldTo('_'), [3]);
+  const [, left] = all.filter(({ subject }) => subject.split('.')[4] === 'red');
+  assert.equal(left?.document.projectid, 'blue');
+  assert.equal(left?.document.formerprojectid, 'red');
 });
 
 test('goes on after what is in the stream when it starts again', async () => {

@@ -1,4 +1,6 @@
 import type { EventLog, RecordedEvent } from '../../../domain/event-log.ts';
+import { ownerMoveIn } from '../../../domain/outside/standing.ts';
+import { eventId } from '../../event-id.ts';
 import { cloudEventOf } from '../../outside/cloud-event.ts';
 import { standings } from '../../outside/standings.ts';
 import { subjectOf, subjectToken } from '../../outside/subject.ts';
@@ -32,18 +34,26 @@ export function eventsLane(log: Pick<EventLog, 'readStream'>, place: BusPlace): 
       if (outside === undefined) return [];
       const document = cloudEventOf(event, { ...outside, region });
       if (document === undefined) return [];
-      const body = encode(document);
-      return [
-        {
-          id: event.id,
-          subject: subjectOf(event, { region, projectId: outside.projectId }),
-          contentType: 'application/cloudevents+json',
-          body: body.length <= maxBytes ? body : encode(withoutData(document, event)),
-        },
-      ];
+      const whole = encode(document);
+      const body = whole.length <= maxBytes ? whole : encode(withoutData(document, event));
+      const message = (id: string, projectId: string | null): Message => ({
+        id,
+        subject: subjectOf(event, { region, projectId }),
+        contentType: 'application/cloudevents+json',
+        body,
+      });
+      const told = message(event.id, outside.projectId);
+      const move = ownerMoveIn(event);
+      return move === undefined ? [told] : [told, message(copyId(event), move.from)];
     },
   };
 }
+
+/**
+ * Of the same document on the subject of the project that it belonged to before, whose subscribers have to learn that
+ * it is theirs no more. JetStream takes each id once.
+ */
+const copyId = ({ id }: RecordedEvent): string => eventId(id, 'former-project', 0);
 
 /** CloudEvents' "claim check": data that the server does not take is to be had as a page of one event. */
 const withoutData = (document: object, { position }: RecordedEvent): object => ({
