@@ -19,6 +19,7 @@ export type RefusalCode =
   | 'member-exists'
   | 'member-unknown'
   | 'copy-unknown'
+  | 'copy-exists'
   | 'last-location'
   | 'location-exists'
   | 'location-unknown'

@@ -33,6 +33,7 @@ const statusOf = {
   'member-exists': 409,
   'member-unknown': 404,
   'copy-unknown': 404,
+  'copy-exists': 400,
   'last-location': 403,
   'location-exists': 400,
   'location-unknown': 400,

@@ -371,6 +371,15 @@ const failureStatus = {
   'location-unusable': 400,
   'digest-mismatch': 400,
   'workers-died': 500,
+  'source-refused': 400,
+  'source-gone': 400,
+  'source-changed': 400,
+  'source-lied': 400,
+  'source-unavailable': 503,
+  'staging-full': 413,
+  'too-large': 413,
+  'quota-exceeded': 413,
+  'copies-unusable': 503,
 } satisfies Record<IngestFailure, number>;
 
 function answerTo(end: UploadEnd): HttpError {

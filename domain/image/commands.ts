@@ -1,7 +1,14 @@
 import type { JsonObject } from '../json.ts';
 import type { Caller } from './access.ts';
 import type { AttributeField, Attributes, MemberStatus } from './attributes.ts';
-import type { AbortReason, Digests, ImportMethod, IngestFailure, Validation } from './events.ts';
+import type {
+  AbortReason,
+  Digests,
+  ImportMethod,
+  IngestFailure,
+  Source,
+  Validation,
+} from './events.ts';
 
 /** One step of a client's change, already checked for type, length and range. */
 export type PatchOperation =
@@ -67,6 +74,8 @@ export type CallerCommand =
   | Ask<'RequestImport', { caller: Caller } & ImportRequest>
   /** `RequestImport` of a location, which has a rule of its own. */
   | Ask<'RequestLocation', { caller: Caller } & ImportRequest>
+  /** `RequestImport` of an image's own copies. With `missingOnly`, stores that have one are passed over, else refused. */
+  | Ask<'RequestCopies', { caller: Caller; missingOnly: boolean } & ImportRequest>
   /** Of one store's copy. `readable` are the stores that the site can read from: a copy elsewhere is none to rely on. */
   | Ask<'RemoveCopy', { caller: Caller; store: string; readable?: readonly string[] }>;
 
@@ -100,6 +109,26 @@ export type PipelineCommand =
   | Ask<'ClaimIngest', { uploadId: string; supersedes: number; owner: string }>
   | Ask<'ReleaseIngest', { uploadId: string; epoch: number }>
   | Ask<'CompleteIngest', { uploadId: string; epoch: number; result: IngestResult }>
+  /** Some of several stores hold the bytes now. The image is active from the first where one is enough. */
+  | Ask<'RecordCopies', { uploadId: string; epoch: number; result: IngestResult }>
+  | Ask<
+      'RecordStoreFailure',
+      { uploadId: string; epoch: number; store: string; reason: IngestFailure; message: string }
+    >
+  /** `bytes` of a download are in staging. */
+  | Ask<'RecordAdvance', { uploadId: string; epoch: number; bytes: number }>
+  | Ask<'CompleteFetch', { uploadId: string; epoch: number; size: number; source: Source }>
+  /** What the import itself brings to the image beside bytes: formats where not null, and properties. */
+  | Ask<
+      'DescribeImport',
+      {
+        uploadId: string;
+        epoch: number;
+        diskFormat: string | null;
+        containerFormat: string | null;
+        properties: Readonly<Record<string, string>>;
+      }
+    >
   | Ask<'FailIngest', { uploadId: string; epoch: number; reason: IngestFailure; message: string }>
   /**
    * A location was looked at: it holds `size` bytes. Digests are empty where nobody has read them; if they follow, they
@@ -125,7 +154,7 @@ export type PipelineCommand =
   | Ask<'RecordDataRemoved', Record<never, never>>;
 
 export interface IngestResult {
-  /** The stores that hold the bytes now, each under the claim's key in it. */
+  /** Stores that hold the bytes now, each under the claim's key in it. Those that were recorded already may be left out. */
   readonly stored: readonly { readonly store: string; readonly key: string }[];
   /** Hex by algorithm; `md5` and `algorithm` are among them. */
   readonly digests: Digests;

@@ -25,7 +25,16 @@ export type IngestFailure =
   | 'staged-bytes-lost'
   | 'location-unusable'
   | 'digest-mismatch'
-  | 'workers-died';
+  | 'workers-died'
+  | 'source-refused'
+  | 'source-gone'
+  | 'source-changed'
+  | 'source-lied'
+  | 'source-unavailable'
+  | 'staging-full'
+  | 'too-large'
+  | 'quota-exceeded'
+  | 'copies-unusable';
 
 /** What a client says that the bytes at a location are. Hex, lower case. */
 export interface Validation {
@@ -35,9 +44,30 @@ export interface Validation {
   readonly checksum: string | null;
 }
 
+/** What a client says that the bytes at a URL are: they are not the image's if they are others. */
+export interface Expected {
+  /** Hex, lower case, by md5, sha1, sha256 or sha512; may be empty. */
+  readonly digests: Digests;
+  /** Bytes. */
+  readonly size: number | null;
+  /** URL of a vendor's list of digests (`SHA256SUMS`), in which the file's name is looked up. */
+  readonly sums: string | null;
+}
+
 /** How an image is to be filled without its bytes being in the request. */
 export type ImportMethod =
   | { readonly name: 'glance-direct' }
+  | { readonly name: 'web-download'; readonly uri: string; readonly expected: Expected | null }
+  /** From the image's own copies into other stores. */
+  | { readonly name: 'copy-image' }
+  /** From another image service, at the endpoint that the catalogue had for its region. */
+  | {
+      readonly name: 'glance-download';
+      readonly region: string;
+      readonly imageId: string;
+      readonly interface: string;
+      readonly endpoint: string;
+    }
   /** Registers a URL that a read-only store serves; nothing is copied. */
   | {
       readonly name: 'location';
@@ -47,6 +77,14 @@ export type ImportMethod =
       readonly metadata: JsonObject;
       readonly validation: Validation | null;
     };
+
+/** What a source said of the bytes that were fetched from it, and which digests were found true. */
+export interface Source {
+  readonly etag: string | null;
+  readonly lastModified: string | null;
+  /** Names of algorithms. */
+  readonly verified: readonly string[];
+}
 
 /** One field's change: what it was and what it is. */
 export interface Change {
@@ -117,6 +155,18 @@ export type ImageEvent =
       }
     >
   | Fact<'ImportCompleted', { uploadId: string }>
+  /**
+   * A download has `bytes` of its source in staging, from which any other worker goes on: whoever dies now does not count
+   * as killed by the image. Told once by a claim at most, and not by one that is over soon.
+   */
+  | Fact<'ImportAdvanced', { uploadId: string; epoch: number; bytes: number }>
+  /** The source's bytes are durable in staging, all of them: they are not fetched again. */
+  | Fact<'ImportFetched', { uploadId: string; epoch: number; size: number; source: Source }>
+  /** One of several stores does not get the bytes; the import goes on with the others. */
+  | Fact<
+      'ImportStoreFailed',
+      { uploadId: string; epoch: number; store: string; reason: IngestFailure; message: string }
+    >
   /** `owner` is a worker process; `supersedes` is the epoch before, 0 for the first claim. */
   | Fact<'IngestClaimed', { uploadId: string; epoch: number; supersedes: number; owner: string }>
   /** The worker put the work back of its own accord: its claim counts as no death. */

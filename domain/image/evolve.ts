@@ -1,7 +1,14 @@
 import type { Member } from './attributes.ts';
 import type { ImageEvent } from './events.ts';
 import { inserted } from './locations.ts';
-import type { Content, Existing, Image, Location, Upload } from './state.ts';
+import {
+  type Content,
+  deathsOf,
+  type Existing,
+  type Image,
+  type Location,
+  type Upload,
+} from './state.ts';
 
 type Data<Type extends ImageEvent['type']> = (ImageEvent & { readonly type: Type })['data'];
 
@@ -70,7 +77,22 @@ function evolveExisting(state: Existing, event: ImageEvent): Image {
       return inUpload(state, event.data.uploadId, (upload) => ({
         epoch: event.data.epoch,
         claimedBy: event.data.owner,
-        deadClaims: upload.deadClaims + (upload.claimedBy === null ? 0 : 1),
+        deadClaims: deathsOf(upload),
+        gotOn: false,
+      }));
+    case 'ImportAdvanced':
+      return inUpload(state, event.data.uploadId, () => ({
+        fetched: event.data.bytes,
+        gotOn: true,
+      }));
+    case 'ImportFetched':
+      return inUpload(state, event.data.uploadId, () => ({
+        stagedSize: event.data.size,
+        gotOn: true,
+      }));
+    case 'ImportStoreFailed':
+      return inUpload(state, event.data.uploadId, ({ stores }) => ({
+        stores: stores.filter((store) => store !== event.data.store),
       }));
     case 'IngestReleased':
       return inUpload(state, event.data.uploadId, (upload) =>
@@ -79,7 +101,7 @@ function evolveExisting(state: Existing, event: ImageEvent): Image {
     case 'ImageDataStored': {
       const { uploadId, store, key, size } = event.data;
       const location = { id: key, store, key, ours: true, metadata: {} };
-      return state.upload?.uploadId === uploadId ? located(state, location, { size }) : state;
+      return stored(state, uploadId, location, size);
     }
     case 'LocationAdded': {
       const { locationId, store, url, metadata, size, digests, algorithm, at } = event.data;
@@ -162,6 +184,8 @@ const begun = {
   epoch: 0,
   claimedBy: null,
   deadClaims: 0,
+  gotOn: false,
+  fetched: 0,
   content: nothing,
 } as const;
 
@@ -196,6 +220,27 @@ function imported(state: Existing, data: Data<'ImportRequested'>): Image {
     : { ...state, upload };
 }
 
+/** What an attempt wrote is gathered until the image is active, and is the image's at once from then on. */
+function stored(state: Existing, uploadId: string, location: Location, size: number): Image {
+  if (state.upload?.uploadId !== uploadId) return state;
+  const told = inUpload(state, uploadId, ({ content }) => ({
+    gotOn: true,
+    content: { ...content, size, locations: withLocation(content.locations, location) },
+  }));
+  return inLocations(told, (locations) => withLocation(locations, location));
+}
+
+const withLocation = (
+  locations: readonly Location[],
+  location: Location,
+  at: number | null = null,
+): readonly Location[] =>
+  inserted(
+    locations.filter(({ id, store }) => id !== location.id || store !== location.store),
+    location,
+    at,
+  );
+
 /** Where there is an attempt that has not made the image active, what it found is gathered until then. */
 function located(
   state: Existing,
@@ -204,13 +249,7 @@ function located(
   at: number | null = null,
 ): Image {
   if ('content' in state)
-    return inLocations(state, (locations) =>
-      inserted(
-        locations.filter(({ id, store }) => id !== location.id || store !== location.store),
-        location,
-        at,
-      ),
-    );
+    return inLocations(state, (locations) => withLocation(locations, location, at));
   const { upload } = state;
   if (upload === null)
     return {
@@ -227,7 +266,7 @@ const inUpload = (
   state: Existing,
   uploadId: string,
   change: (upload: Upload) => Partial<Upload>,
-): Image =>
+): Existing =>
   state.upload?.uploadId === uploadId
     ? { ...state, upload: { ...state.upload, ...change(state.upload) } }
     : state;

@@ -1,6 +1,6 @@
 import { Refused } from '../refused.ts';
 import type { CallerCommand } from './commands.ts';
-import type { ImageEvent } from './events.ts';
+import type { ImageEvent, ImportMethod } from './events.ts';
 import type { Existing } from './state.ts';
 
 type Command<Type extends CallerCommand['type']> = CallerCommand & { readonly type: Type };
@@ -28,7 +28,7 @@ export function decideBegin(
 
 /** What an accepted import begins with (reference, sections 9.1 and 14.2). */
 export function decideImport(
-  command: Command<'RequestImport' | 'RequestLocation'>,
+  command: Command<'RequestImport' | 'RequestLocation' | 'RequestCopies'>,
   state: Existing,
 ): readonly ImageEvent[] {
   const { uploadId, method, stores, allStoresMustSucceed } = command;
@@ -36,15 +36,21 @@ export function decideImport(
     if (state.upload.uploadId === uploadId) return [];
     throw busy();
   }
-  const needed = method.name === 'glance-direct' ? 'uploading' : 'queued';
+  const needed = statusNeeded[method.name];
   if (state.status !== needed)
     throw new Refused(
       'wrong-status',
       `The image is ${state.status}: this needs an image that is ${needed}.`,
     );
-  requireFormats(state, 'formats-missing-for-import');
-  if (method.name !== 'glance-direct')
-    return [{ type: 'ImportRequested', data: { uploadId, method, stores, allStoresMustSucceed } }];
+  if (method.name !== 'glance-download') requireFormats(state, 'formats-missing-for-import');
+  const requested = { uploadId, method, stores, allStoresMustSucceed };
+  if (command.type === 'RequestCopies') {
+    const missing = storesWithout(command, state);
+    return missing.length === 0
+      ? []
+      : [{ type: 'ImportRequested', data: { ...requested, stores: missing } }];
+  }
+  if (method.name !== 'glance-direct') return [{ type: 'ImportRequested', data: requested }];
   const { upload } = state;
   if (upload === null || upload.stagedSize === null)
     throw new Refused('wrong-status', 'The bytes of the image have not been staged yet.');
@@ -54,6 +60,28 @@ export function decideImport(
       data: { uploadId: upload.uploadId, method, stores, allStoresMustSucceed },
     },
   ];
+}
+
+/** What each way to fill an image begins with (reference, section 9.1). */
+const statusNeeded = {
+  'glance-direct': 'uploading',
+  'web-download': 'queued',
+  'glance-download': 'queued',
+  location: 'queued',
+  'copy-image': 'active',
+} as const satisfies Record<ImportMethod['name'], Existing['status']>;
+
+/** Those of the stores that a copy is to be made in. */
+function storesWithout(
+  { stores, missingOnly }: Command<'RequestCopies'>,
+  state: Existing,
+): readonly string[] {
+  const has = (store: string): boolean =>
+    'content' in state && state.content.locations.some((location) => location.store === store);
+  const there = stores.find(has);
+  if (there !== undefined && !missingOnly)
+    throw new Refused('copy-exists', `Image is already present at store '${there}'`);
+  return stores.filter((store) => !has(store));
 }
 
 const busy = (): Refused =>

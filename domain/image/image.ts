@@ -33,6 +33,7 @@ export const ruleOf = {
   BeginStaging: 'modify_image',
   RequestImport: 'modify_image',
   RequestLocation: 'add_image_location',
+  RequestCopies: 'copy_image',
   RemoveCopy: 'delete_image_location',
 } as const satisfies Record<CallerCommand['type'], Rule>;
 
@@ -51,6 +52,10 @@ export type ImageDecider = Decider<Image, ImageCommand, ImageEvent>;
  * Within an attempt bytes are received (until `UploadStaged`), or an import is requested, then it waits, then it is
  * claimed with epoch 1, 2 …; only the newest claim's results count, and whoever claims names the epoch that it saw. An
  * image has one attempt at a time.
+ *
+ * A download is claimed before there are bytes (until `ImportFetched`); copies are made of an image that is active and
+ * stays so. Each of several stores is recorded when it has the bytes, and counts for the claims that follow: the image is
+ * active with the last one, or with the first where one is enough, and the import is over with the last one that was tried.
  */
 export const imageDecider = (limits: ImageLimits, access: Access): ImageDecider => ({
   initial: absent,
@@ -66,13 +71,18 @@ export const imageDecider = (limits: ImageLimits, access: Access): ImageDecider 
       case 'ReleaseIngest':
       case 'CompleteIngest':
       case 'FailIngest':
+      case 'RecordCopies':
+      case 'RecordStoreFailure':
+      case 'RecordAdvance':
+      case 'CompleteFetch':
+      case 'DescribeImport':
       case 'CompleteLocation':
       case 'RecordDigests':
       case 'ScrubImage':
       case 'RestoreImage':
       case 'AbandonReservation':
       case 'RecordDataRemoved':
-        return decideForPipeline(command, state);
+        return decideForPipeline(command, state, limits);
       default: {
         access.requireProjectScope(ruleOf[command.type], command.caller);
         if (!isThere(state)) throw unknown();
@@ -134,6 +144,7 @@ function decideForCaller(
       return decideBegin(command, state);
     case 'RequestImport':
     case 'RequestLocation':
+    case 'RequestCopies':
       return decideImport(command, state);
     case 'RemoveCopy':
       return decideRemovalOfCopy(command, state, grounds.access);

@@ -1,14 +1,27 @@
 import { Refused } from '../refused.ts';
 import { decideAbandonment } from './abandonment.ts';
+import type { ImageLimits } from './attributes.ts';
 import type { PipelineCommand } from './commands.ts';
 import { decideRestore, decideScrub } from './deletion.ts';
 import type { ImageEvent } from './events.ts';
-import { type Image, maxDeadClaims, type Upload, uploadOf } from './state.ts';
+import {
+  decideAdvance,
+  decideCopies,
+  decideDescription,
+  decideFailure,
+  decideFetched,
+  decideStoreFailure,
+} from './imports.ts';
+import { deathsOf, type Image, maxDeadClaims, type Upload, uploadOf } from './state.ts';
 
 type Command<Type extends PipelineCommand['type']> = PipelineCommand & { readonly type: Type };
 
 /** What the system's own commands lead to. Results of any claim but the newest are refused. */
-export function decideForPipeline(command: PipelineCommand, state: Image): readonly ImageEvent[] {
+export function decideForPipeline(
+  command: PipelineCommand,
+  state: Image,
+  limits: ImageLimits,
+): readonly ImageEvent[] {
   switch (command.type) {
     case 'CompleteUpload': {
       const upload = openUpload(state, command.uploadId);
@@ -22,21 +35,28 @@ export function decideForPipeline(command: PipelineCommand, state: Image): reado
       return decideClaim(command, state);
     case 'ReleaseIngest': {
       const { uploadId, epoch } = command;
-      claimedUpload(state, uploadId, epoch);
+      claimed(state, command);
       return [{ type: 'IngestReleased', data: { uploadId, epoch } }];
     }
     case 'CompleteIngest':
-      return decideCompletion(command, state);
-    case 'FailIngest': {
-      const { uploadId, epoch, reason, message } = command;
-      claimedUpload(state, uploadId, epoch);
-      return [{ type: 'IngestFailed', data: { uploadId, epoch, reason, message } }];
-    }
+    case 'RecordCopies':
+      return decideCopies(command, claimed(state, command), state);
+    case 'RecordStoreFailure':
+      return decideStoreFailure(command, claimed(state, command));
+    case 'RecordAdvance':
+      return decideAdvance(command, claimed(state, command));
+    case 'CompleteFetch':
+      return decideFetched(command, claimed(state, command));
+    case 'DescribeImport':
+      claimed(state, command);
+      return decideDescription(command, state, limits);
+    case 'FailIngest':
+      return decideFailure(command, claimed(state, command), state);
     case 'CompleteLocation':
       return decideLocation(command, state);
     case 'RecordDigests': {
-      const { uploadId, epoch, digests, algorithm } = command;
-      claimedUpload(state, uploadId, epoch);
+      const { uploadId, digests, algorithm } = command;
+      claimed(state, command);
       return [
         { type: 'ImageDigested', data: { uploadId, digests, algorithm } },
         { type: 'ImportCompleted', data: { uploadId } },
@@ -78,7 +98,7 @@ function decideClaim(
       'claim-superseded',
       `upload ${uploadId} is not waiting at epoch ${supersedes}`,
     );
-  const deadClaims = upload.deadClaims + (upload.claimedBy === null ? 0 : 1);
+  const deadClaims = deathsOf(upload);
   const epoch = supersedes + 1;
   if (deadClaims < maxDeadClaims)
     return [{ type: 'IngestClaimed', data: { uploadId, epoch, supersedes, owner } }];
@@ -90,38 +110,13 @@ function decideClaim(
 const isReady = (upload: Upload, state: Image): boolean =>
   upload.method !== null || (state.status === 'saving' && upload.stagedSize !== null);
 
-function decideCompletion(
-  { uploadId, epoch, result }: Command<'CompleteIngest'>,
-  state: Image,
-): readonly ImageEvent[] {
-  const { method, stagedSize } = claimedUpload(state, uploadId, epoch);
-  if (stagedSize === null)
-    throw new Refused('upload-ended', `upload ${uploadId} has nothing staged`);
-  const { stored, digests, algorithm, detected, virtualSize } = result;
-  const declared = 'diskFormat' in state && state.diskFormat !== null ? state.diskFormat : '';
-  return [
-    ...stored.map(
-      ({ store, key }): ImageEvent => ({
-        type: 'ImageDataStored',
-        data: { uploadId, epoch, store, key, size: stagedSize },
-      }),
-    ),
-    { type: 'ImageDigested', data: { uploadId, digests, algorithm } },
-    { type: 'DiskFormatInspected', data: { uploadId, declared, detected, virtualSize } },
-    { type: 'ImageActivated', data: { uploadId } },
-    ...completed(method !== null, uploadId),
-  ];
-}
-
 const completed = (isImport: boolean, uploadId: string): readonly ImageEvent[] =>
   isImport ? [{ type: 'ImportCompleted', data: { uploadId } }] : [];
 
 /** The import is over, or goes on until `RecordDigests`. A repeat changes nothing. */
-function decideLocation(
-  { uploadId, epoch, size, digests, algorithm, digestsFollow }: Command<'CompleteLocation'>,
-  state: Image,
-): readonly ImageEvent[] {
-  const { method } = claimedUpload(state, uploadId, epoch);
+function decideLocation(command: Command<'CompleteLocation'>, state: Image): readonly ImageEvent[] {
+  const { uploadId, size, digests, algorithm, digestsFollow } = command;
+  const { method } = claimed(state, command);
   if (method?.name !== 'location')
     throw new Refused('upload-ended', `attempt ${uploadId} is not about a location`);
   if ('content' in state) return [];
@@ -152,7 +147,10 @@ function openUpload(state: Image, uploadId: string): Upload {
 }
 
 /** The upload, if `epoch` is its newest claim: anybody else's results are a zombie's. */
-function claimedUpload(state: Image, uploadId: string, epoch: number): Upload {
+function claimed(
+  state: Image,
+  { uploadId, epoch }: { readonly uploadId: string; readonly epoch: number },
+): Upload {
   const upload = openUpload(state, uploadId);
   if (upload.epoch !== epoch || upload.claimedBy === null)
     throw new Refused(

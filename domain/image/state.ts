@@ -45,9 +45,13 @@ export interface Upload {
   readonly epoch: number;
   /** The worker process that holds the newest claim; null when there is none or it was released. */
   readonly claimedBy: string | null;
-  /** Claims that were superseded without a release. */
+  /** Claims that were superseded without a release, since the last one that got on. */
   readonly deadClaims: number;
-  /** Gathered from the facts that come before `ImageActivated`. */
+  /** The newest claim has left something durable from which the next one goes on. */
+  readonly gotOn: boolean;
+  /** Bytes of a download that were told to be in staging before it was whole. */
+  readonly fetched: number;
+  /** Gathered from the facts that come before `ImageActivated`; its locations are those that this attempt wrote, always. */
   readonly content: Content;
 }
 
@@ -95,6 +99,16 @@ export const isThere = (state: Image): state is Existing =>
 
 /** The attempt under way, if there is one. */
 export const uploadOf = (state: Image): Upload | null => ('upload' in state ? state.upload : null);
+
+/** Claims that died, should the newest one be superseded now. An image that gets on does not kill its workers. */
+export const deathsOf = ({ claimedBy, deadClaims, gotOn }: Upload): number =>
+  claimedBy === null ? deadClaims : gotOn ? 0 : deadClaims + 1;
+
+/** Whether an attempt's bytes are fetched by a worker. */
+export const isDownload = (method: ImportMethod | null): method is Download =>
+  method?.name === 'web-download' || method?.name === 'glance-download';
+
+export type Download = ImportMethod & { readonly name: 'web-download' | 'glance-download' };
 
 /** The bytes that we stored for an image. */
 export const ownCopies = (state: Image): readonly Location[] =>

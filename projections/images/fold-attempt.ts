@@ -14,6 +14,9 @@ const attemptTypes = [
   'UploadAborted',
   'ImportRequested',
   'ImportCompleted',
+  'ImportAdvanced',
+  'ImportFetched',
+  'ImportStoreFailed',
   'IngestClaimed',
   'IngestReleased',
   'ImageDataStored',
@@ -83,7 +86,11 @@ function begun(
   const { method, stores } = event.data;
   const location = method.name === 'location' ? method : undefined;
   const rests = hasBytes(image) || (location !== undefined && location.validation === null);
-  const imports = { taskId: uploadId, to: location === undefined ? stores : null, failed: [] };
+  const failed = (image.imports?.failed ?? []).filter((store) => !stores.includes(store));
+  const imports =
+    location === undefined
+      ? { taskId: uploadId, to: stores, failed }
+      : { taskId: uploadId, to: null, failed: [] };
   return {
     ...entry,
     image: changed({ status: rests ? image.status : 'importing', imports }),
@@ -133,6 +140,11 @@ function foldOpen(
         ? { ...entry, image: { ...image, ...active, gathered: null, updatedAt: recordedAt } }
         : ended(active);
     }
+    case 'ImportAdvanced':
+    case 'ImportFetched':
+      return entry;
+    case 'ImportStoreFailed':
+      return withoutTarget(entry, event.data.store, recordedAt);
     case 'ImportCompleted':
       return ended({ imports: over(image.imports) });
     case 'UploadAborted':
@@ -177,11 +189,22 @@ function known(entry: Present, more: Gathered, { recordedAt }: RecordedEvent): I
     : { ...entry, image: { ...image, gathered: { ...image.gathered, ...more } } };
 }
 
-const withoutTarget = (entry: Present, store: string): Present => {
-  const { imports } = entry.image;
+/** A store is done with: the bytes are there, or are not going to be, which moves nothing else that a client sees. */
+const withoutTarget = (entry: Present, store: string, failedAt?: Date): Present => {
+  const { image } = entry;
+  const { imports } = image;
   if (imports === null || imports.to === null) return entry;
   const to = imports.to.filter((target) => target !== store);
-  return { ...entry, image: { ...entry.image, imports: { ...imports, to } } };
+  return failedAt === undefined
+    ? { ...entry, image: { ...image, imports: { ...imports, to } } }
+    : {
+        ...entry,
+        image: {
+          ...image,
+          imports: { ...imports, to, failed: [...imports.failed, store] },
+          updatedAt: failedAt,
+        },
+      };
 };
 
 /** What is left of an import that ended: stores that were not written by then failed. Of an upload nothing is said. */

@@ -42,6 +42,8 @@ export const columnOf = {
 
 const fields = Object.entries(columnOf) as readonly [keyof ImageRecord, string][];
 
+export const recordFields: readonly (keyof ImageRecord)[] = fields.map(([field]) => field);
+
 /**
  * Always true. Listings across tenants state it and the others do not: else the planner may walk everybody's images in
  * search of the few that one tenant has.
@@ -186,7 +188,7 @@ const workTable: Table<Work> = {
 /** The read model behind `Images`: views `images.image`, `images.work` and `images.kept`. */
 export const imagesProjection: Projection<ImageParts> = {
   name: 'images',
-  version: 5,
+  version: 6,
   tables: { image: imageTable, work: workTable, kept: keptTable },
   keyOf: imageIdOf,
   fold,

@@ -31,6 +31,7 @@ const relevant: ReadonlySet<string> = new Set([
   'UploadStaged',
   'UploadAborted',
   'ImportRequested',
+  'ImportFetched',
   'ImportCompleted',
   'ImageDataStored',
   'LocationAdded',

@@ -66,7 +66,7 @@ export function ledgerFrom(revision: number, state: JsonObject): LedgerRow {
 /** The read model behind `Quotas`: views `quota.charge` and `quota.ledger`. */
 export const quotaProjection: Projection<QuotaParts> = {
   name: 'quota',
-  version: 1,
+  version: 2,
   tables: { charge: chargeTable, ledger: ledgerTable },
   keyOf,
   fold,

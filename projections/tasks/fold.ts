@@ -94,9 +94,30 @@ function inputOf(
   }
   return {
     image_id: imageId,
-    import_req: { method: { ...method }, stores, all_stores_must_succeed: allStoresMustSucceed },
+    import_req: {
+      method: methodInput(method),
+      stores,
+      all_stores_must_succeed: allStoresMustSucceed,
+    },
     backend: stores,
   };
+}
+
+function methodInput(method: ImportRequest['method']): JsonObject {
+  const { name } = method;
+  switch (name) {
+    case 'web-download':
+      return { name, uri: method.uri };
+    case 'glance-download':
+      return {
+        name,
+        glance_region: method.region,
+        glance_image_id: method.imageId,
+        glance_service_interface: method.interface,
+      };
+    default:
+      return { name };
+  }
 }
 
 const begun = ({ metadata, recordedAt }: RecordedEvent) => {

@@ -160,6 +160,12 @@ export const asks = (by: Caller) =>
     },
     RequestImport: { type: 'RequestImport', caller: by, ...importing({ name: 'glance-direct' }) },
     RequestLocation: { type: 'RequestLocation', caller: by, ...importing(location) },
+    RequestCopies: {
+      type: 'RequestCopies',
+      caller: by,
+      missingOnly: false,
+      ...importing({ name: 'copy-image' }),
+    },
     RemoveCopy: { type: 'RemoveCopy', caller: by, store: 'file' },
   }) as const satisfies Omit<
     Record<CallerCommand['type'], CallerCommand>,

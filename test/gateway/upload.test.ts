@@ -193,6 +193,15 @@ describe('PUT /v2/images/{id}/file', () => {
     'location-unusable': 400,
     'digest-mismatch': 400,
     'workers-died': 500,
+    'source-refused': 400,
+    'source-gone': 400,
+    'source-changed': 400,
+    'source-lied': 400,
+    'source-unavailable': 503,
+    'staging-full': 413,
+    'too-large': 413,
+    'quota-exceeded': 413,
+    'copies-unusable': 503,
   };
   for (const [reason, status] of Object.entries(failures))
     test(`answers ${status} with the reason when ingest fails with ${reason}`, async (t) => {
