@@ -1,3 +1,5 @@
+import type { JsonObject } from './json.ts';
+
 /** A staged upload: the bytes of one attempt to fill one image. Both parts are UUIDs. */
 export interface StagedKey {
   readonly imageId: string;
@@ -25,11 +27,53 @@ export interface StagedReader {
   close(): Promise<void>;
 }
 
+/** Bytes from `start` up to, not including, `end`. */
+export interface Extent {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What the newest checkpoint of a partial object is about. */
+export interface Checkpointed {
+  /** Whatever its writer has to remember; null before the first checkpoint. */
+  readonly note: JsonObject | null;
+  /** The bytes that are there, in order and with gaps in between. */
+  readonly written: readonly Extent[];
+  /** The object is whole and has so many bytes; null while it is not. */
+  readonly sealed: number | null;
+}
+
+/**
+ * Bytes on their way in that outlive their writer, in any order. A crash leaves what the last checkpoint says, bytes and
+ * note together, or nothing. One writer at a time: whoever resumes an object takes it from whoever had it, whose
+ * bytes reach it no more, and whose calls may reject with `StagedMissing`.
+ */
+export interface PartialObject {
+  /** A local file, or null where staging is elsewhere. `reset` changes which file the name is of. */
+  readonly path: string | null;
+  /** As of `resume`, and since then as this writer has made it. */
+  state(): Checkpointed;
+  /** Fills `into` from `offset` with what is written, short only at the end of it; gives the count. */
+  read(into: Uint8Array, offset: number): Promise<number>;
+  /** Resolves when the bytes count as written; the next checkpoint makes them durable. Rejects with `StagingFull`. */
+  writeAt(offset: number, chunks: readonly Uint8Array[]): Promise<void>;
+  /** Makes durable what is written by now, then the note, as one. Writing may go on meanwhile. */
+  checkpoint(note: JsonObject): Promise<void>;
+  /** Forgets the bytes and the note. */
+  reset(): Promise<void>;
+  /** All of the first `size` bytes are written: makes them durable, as the whole object, with a last note. Then `close` it. */
+  seal(size: number, note: JsonObject): Promise<void>;
+  /** Writes nothing: what has come since the last checkpoint may be lost. Not an error if called again. */
+  close(): Promise<void>;
+}
+
 /** Where uploads wait for ingest. */
 export interface Staging {
   /** Rejects with `StagingFull` where no object can be made; an existing object of this key is an error. */
   create(key: StagedKey): Promise<StagedWriter>;
-  /** Rejects with `StagedMissing`. */
+  /** A partial object, made where there is none. Rejects with `StagingFull`. */
+  resume(key: StagedKey): Promise<PartialObject>;
+  /** Of a partial object, the watermark is what checkpoints have said. Rejects with `StagedMissing`. */
   open(key: StagedKey): Promise<StagedReader>;
   /** Removes it, if it is there. */
   remove(key: StagedKey): Promise<void>;

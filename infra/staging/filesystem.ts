@@ -1,17 +1,16 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  type PartialObject,
   type StagedKey,
   StagedMissing,
   type StagedReader,
   type StagedWriter,
   type Staging,
-  StagingFull,
 } from '../../domain/staging.ts';
 import { namesOrRemoved } from '../files/empty-directories.ts';
 import {
   inDirectory,
-  isFull,
   isMissing,
   isUuid,
   makeDirectory,
@@ -24,11 +23,16 @@ import {
   writeFully,
 } from '../files/files.ts';
 import { type Room, reservedRoom } from '../files/room.ts';
+import { belongsTo, isPartial, partialWatermark } from './checkpoint-file.ts';
+import { fullMeansStagingFull } from './full.ts';
+import { openPartial } from './partial.ts';
 
 /**
  * Staged uploads as files, readable by every process of the machine while they grow:
  *
- *     {directory}/{imageId}/{uploadId}      the watermark is the file's size
+ *     {directory}/{imageId}/{uploadId}          the watermark is the file's size
+ *     {directory}/{imageId}/{uploadId}.parts    of a partial object, its newest checkpoint, which says the watermark
+ *     {directory}/{imageId}/{uploadId}.parts.*  what will be one of the two in a moment, or was left by a crash
  *
  * Empty directories, left by a crash, go when all is listed. A reserve of the file system is left free. `openFile` and `room` are for fault tests.
  */
@@ -45,8 +49,27 @@ export function filesystemStaging(
   };
 
   const remove = async (key: StagedKey): Promise<void> => {
-    await unlessMissing(unlink(pathOf(key)));
+    pathOf(key);
+    // The bytes first: without their checkpoint they would look whole.
+    const names = await namesIn(imageDirectory(key));
+    for (const name of names
+      .filter((one) => belongsTo(key.uploadId, one))
+      .sort()
+      .reverse())
+      await unlessMissing(unlink(join(imageDirectory(key), name)));
     await removeIfEmpty(imageDirectory(key));
+  };
+
+  /** Who of this process has which partial object. */
+  const holders = new Map<string, Promise<PartialObject>>();
+  const take = async (key: StagedKey, holder: Promise<PartialObject> | undefined) => {
+    await (await holder?.catch(() => undefined))?.close();
+    await fullMeansStagingFull(makeDirectory(directory, openFile));
+    await fullMeansStagingFull(room.take(1));
+    const directories = [imageDirectory(key), directory];
+    return fullMeansStagingFull(
+      openPartial({ key, path: pathOf(key), directories, openFile, room }),
+    );
   };
 
   return {
@@ -67,10 +90,25 @@ export function filesystemStaging(
       });
     },
 
+    async resume(key) {
+      const path = pathOf(key);
+      const taken = take(key, holders.get(path));
+      holders.set(path, taken);
+      const forget = (): void => {
+        if (holders.get(path) === taken) holders.delete(path);
+      };
+      const object = await taken.catch((error) => {
+        forget();
+        throw error;
+      });
+      return { ...object, close: () => object.close().finally(forget) };
+    },
+
     async open(key) {
       const path = pathOf(key);
       try {
-        return reader(await openFile(path, 'r'), path);
+        const file = await openFile(path, 'r');
+        return reader(file, path, await isPartial(path));
       } catch (error) {
         if (isMissing(error)) throw new StagedMissing(key, error);
         throw error;
@@ -81,11 +119,13 @@ export function filesystemStaging(
 
     async *list() {
       for (const imageId of (await namesIn(directory)).filter(isUuid))
-        for (const uploadId of (await namesOrRemoved(join(directory, imageId))).filter(isUuid))
+        for (const uploadId of uploadsOf(await namesOrRemoved(join(directory, imageId))))
           yield { imageId, uploadId };
     },
   };
 }
+
+const uuidLength = 36;
 
 function writer(
   file: FileHandle,
@@ -124,17 +164,16 @@ function writer(
   };
 }
 
-const reader = (file: FileHandle, path: string): StagedReader => ({
+const uploadsOf = (names: readonly string[]): ReadonlySet<string> =>
+  new Set(
+    names
+      .map((name) => name.slice(0, uuidLength))
+      .filter((id, index) => isUuid(id) && belongsTo(id, names[index] ?? '')),
+  );
+
+const reader = (file: FileHandle, path: string, isPartial: boolean): StagedReader => ({
   path,
-  watermark: async () => (await file.stat()).size,
+  watermark: async () => (isPartial ? partialWatermark(path, file) : (await file.stat()).size),
   read: (into, offset) => readFully(file, into, offset),
   close: () => file.close(),
 });
-
-async function fullMeansStagingFull<T>(step: Promise<T>): Promise<T> {
-  try {
-    return await step;
-  } catch (error) {
-    throw isFull(error) ? new StagingFull(error) : error;
-  }
-}

@@ -8,6 +8,7 @@ import { StagingFull } from '../../domain/staging.ts';
 import { reservedRoom } from '../../infra/files/room.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { memoryStaging } from '../../infra/staging/memory.ts';
+import { partialStagingContract } from '../contracts/partial-staging.ts';
 import { stagingContract } from '../contracts/staging.ts';
 import { collected } from '../support/collected.ts';
 import { faultyFiles } from '../support/faulty-files.ts';
@@ -22,6 +23,8 @@ stagingContract('the file system', async () =>
   filesystemStaging(join(await newDirectory(), 'made', 'when', 'needed')),
 );
 stagingContract('memory', async () => memoryStaging());
+partialStagingContract('the file system', async () => filesystemStaging(await newDirectory()));
+partialStagingContract('memory', async () => memoryStaging());
 
 test('a full disk is StagingFull, and the abort leaves nothing', async () => {
   const directory = await newDirectory();
