@@ -78,9 +78,10 @@ export const statusCommand: Command = {
     }
     const { rest, given } = switches(args, ['json']);
     const config = configFrom(rest, environment);
-    const url = readRunning(config['data-dir'])?.url ?? null;
+    const running = readRunning(config['data-dir']);
+    const redisUrl = config['redis-url'] ?? running?.redisUrl ?? undefined;
     const status = await withDatabases(config, (databases) =>
-      statusOf(databases, config['redis-url'], url),
+      statusOf(databases, redisUrl, running?.url ?? null),
     );
     process.stdout.write(given.json ? `${JSON.stringify(status, undefined, 2)}\n` : text(status));
     return 0;

@@ -6,10 +6,17 @@ import type { Logger } from '../../infra/telemetry/logger.ts';
 export interface Running {
   readonly pid: number;
   readonly url: string | null;
+  /** Of all gateways, that one first; none until all listen. */
+  readonly urls: readonly string[];
   readonly postgresUrl: string;
-  /** Process ids by part, of those that live. */
+  /** Where the bus and the queue are, ours or others'; null where there is none. */
+  readonly natsUrl: string | null;
+  readonly redisUrl: string | null;
+  /** Process ids by part, of those that live: `worker`, `worker-2` ... */
   readonly parts: Readonly<Record<string, number>>;
 }
+
+type Urls = Omit<Running, 'pid' | 'parts'>;
 
 const fileIn = (dataDir: string): string => join(dataDir, 'running.json');
 
@@ -19,7 +26,7 @@ const retryMs = 1_000;
 export function runningFile(dataDir: string, log: Logger) {
   const file = fileIn(dataDir);
   const parts = new Map<string, number>();
-  let rest = { url: null as string | null, postgresUrl: '' };
+  let rest: Urls = { url: null, urls: [], postgresUrl: '', natsUrl: null, redisUrl: null };
   let closed = false;
   let retry: NodeJS.Timeout | undefined;
   const write = (): void => {
@@ -42,7 +49,7 @@ export function runningFile(dataDir: string, log: Logger) {
       else parts.set(name, pid);
       write();
     },
-    setUrls(urls: Partial<typeof rest>): void {
+    setUrls(urls: Partial<Urls>): void {
       rest = { ...rest, ...urls };
       write();
     },

@@ -9,7 +9,9 @@ import { gone, killNow, processesOf, runs } from './processes.ts';
 import { requireAllDecided } from './told-outside.ts';
 import { generousMs, until } from './until.ts';
 
-export type PartName = 'gateway' | 'worker' | 'projector' | 'relay' | 'postgres';
+type Process = 'gateway' | 'worker' | 'projector';
+/** The second worker is `worker-2`. */
+export type PartName = Process | `${Process}-${number}` | 'relay' | 'postgres' | 'nats' | 'redis';
 
 export interface DaguerreOptions {
   /** Default: a new temporary one, which `stop` removes. */
@@ -25,11 +27,15 @@ export interface DaguerreOptions {
   readonly main?: string;
 }
 
-/** One running tree of the embedded profile. */
+/** One running tree. */
 export interface Daguerre {
   readonly url: string;
+  /** Of all its gateways, that one first. */
+  readonly urls: readonly string[];
   readonly dataDir: string;
   readonly postgresUrl: string;
+  readonly natsUrl: string | null;
+  readonly redisUrl: string | null;
   /** Of the parent of the tree. */
   readonly pid: number;
   /** All that the tree has written to its output so far. */
@@ -90,10 +96,9 @@ export async function startDaguerre(options: DaguerreOptions = {}): Promise<Dagu
     });
 
   return {
+    ...running,
     url: running.url ?? '',
     dataDir,
-    postgresUrl: running.postgresUrl,
-    pid,
     log,
     parts: read,
     part,
@@ -131,7 +136,7 @@ export async function startDaguerre(options: DaguerreOptions = {}): Promise<Dagu
   };
 }
 
-const flagOf = (args: readonly string[] = [], name: string): string | undefined =>
+export const flagOf = (args: readonly string[] = [], name: string): string | undefined =>
   args.includes(name) ? args[args.indexOf(name) + 1] : undefined;
 
 /** Runs the program with arguments of its own, as a shell would; for refusals and `--help`. */

@@ -7,10 +7,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import type { DebianPackage } from '../../infra/servers/debian-packages.ts';
 import { type KeystoneApi, keystoneApi, type Scope } from './keystone-api.ts';
 import { keystoneProgram } from './keystone-program.ts';
 import { password, region, seedKeystone } from './keystone-seed.ts';
-import { type DebianPackage, ensurePackages } from './packages.ts';
+import { ensurePackages } from './packages.ts';
 
 /** Needs no more than the library package: no service, no questions, no database server. */
 export const keystonePackage: DebianPackage = {

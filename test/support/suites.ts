@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type DebianPackage, debianPackages } from './packages.ts';
+import type { DebianPackage } from '../../infra/servers/debian-packages.ts';
+import { debianPackages } from './packages.ts';
 
 /** The test files of one folder of `test/`, run together. */
 export interface Suite {

@@ -1,7 +1,20 @@
 import { count, milliseconds, oneOf, setting, whole } from './kinds.ts';
 
+const processes = whole(1, 64);
+
 /** Workers, and every process: how much at once, how watched, how talkative. */
 export const workingSettings = {
+  gateways: setting(
+    processes.default(1),
+    'gateway processes that one start runs, on ports from --port on',
+    'COUNT',
+  ),
+  workers: setting(processes.default(1), 'worker processes that one start runs', 'COUNT'),
+  projectors: setting(
+    processes.default(1),
+    'projector processes that one start runs; one is at work, another takes over from it',
+    'COUNT',
+  ),
   'worker-slots': setting(
     count.default(4),
     'uploads that one worker process finishes at once',
