@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { configFrom, settingsHelp } from '../../infra/config/config.ts';
-import { asyncApi, schemaFiles } from '../../infra/outside/schema-files.ts';
+import { asyncApi } from '../../infra/outside/async-api.ts';
+import { schemaFiles } from '../../infra/outside/schema-files.ts';
 import { asksForHelp, type Command, UsageError } from './command.ts';
 import { withDatabases } from './database.ts';
 import { optionsFrom, tail } from './events-tail.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Access } from '../../domain/image/access.ts';
-import { typePrefix } from '../../infra/outside/cloud-event.ts';
 import { documentFor } from '../../infra/outside/document-for.ts';
+import { testDocument } from '../../infra/outside/webhook-test.ts';
 import type { Poster } from '../../infra/webhooks/post.ts';
 import type { Attempt, ProgressStore } from '../../infra/webhooks/progress-store.ts';
 import type { Vault } from '../../infra/webhooks/vault.ts';
@@ -51,16 +51,7 @@ export function byHand({
   return {
     test(webhook) {
       const id = randomUUID();
-      const document = {
-        specversion: '1.0',
-        id,
-        source: `/daguerre/${encodeURIComponent(region)}`,
-        type: `${typePrefix}webhook.Test`,
-        subject: `webhook/${webhook.id}`,
-        time: new Date().toISOString(),
-        datacontenttype: 'application/json',
-        data: {},
-      };
+      const document = testDocument(webhook.id, { id, region, at: new Date() });
       const body = JSON.stringify(document);
       return attempt(webhook, { eventId: id, position: null, type: 'Test', body });
     },

@@ -7,8 +7,8 @@ import { outsideData } from './data.ts';
 /** Below this an integer of CloudEvents stays: it has 32 bits. */
 const maxInteger = 2 ** 31 - 1;
 
-/** What every document has beside `data`: CloudEvents 1.0, JSON, structured mode. Absent is unknown or nobody. */
-export const envelope = z.object({
+/** What every document has beside `data`: CloudEvents 1.0, JSON, structured mode. */
+export const attributes = z.object({
   specversion: z.literal('1.0'),
   id: z.uuid().describe("The event's id: the same again when it is delivered again."),
   source: z.string().describe('`/daguerre/{region}`.'),
@@ -19,6 +19,11 @@ export const envelope = z.object({
   dataschema: z
     .string()
     .describe('Name of the schema of `data`, the `$id` under which it is published.'),
+  region: z.string(),
+});
+
+/** The same of facts. Absent is unknown or nobody. */
+export const envelope = attributes.extend({
   revision: z
     .int()
     .nonnegative()
@@ -30,7 +35,6 @@ export const envelope = z.object({
     .describe(
       'Place in the order of all events: a decimal number of up to 19 digits, compared as a number.',
     ),
-  region: z.string(),
   projectid: z.string().optional().describe('Owner of the subject once this had happened.'),
   formerprojectid: z.string().optional().describe('Owner before, where this changed it.'),
   actorkind: z
@@ -46,12 +50,24 @@ export const envelope = z.object({
     .string()
     .optional()
     .describe('The same through everything that one request set in motion.'),
+  dataref: z
+    .string()
+    .optional()
+    .describe(
+      'Instead of `data` that is larger than a bus takes: the page of one event that has it.',
+    ),
 });
 
 /** A fact as it is told outside, on every way out the same. */
-export type CloudEvent = z.infer<typeof envelope> & {
+export type CloudEvent = Omit<z.infer<typeof envelope>, 'dataref'> & {
   readonly data: Readonly<Record<string, unknown>>;
 };
+
+/** CloudEvents' "claim check", for a bus that does not take the whole document. */
+export const withoutData = ({ data, ...rest }: CloudEvent): z.infer<typeof envelope> => ({
+  ...rest,
+  dataref: `/events/v1?after=${BigInt(rest.position) - 1n}&limit=1`,
+});
 
 export const typePrefix = 'daguerre.v1.';
 /** CloudEvents asks for an absolute URI, and the place where schemas are served differs from site to site. */
@@ -59,6 +75,7 @@ const schemaPrefix = 'urn:daguerre:events:v1:';
 
 export const cloudEventType = (kind: string, type: string): string =>
   `${typePrefix}${kind}.${type}`;
+export const sourceOf = (region: string): string => `/daguerre/${encodeURIComponent(region)}`;
 /** Of the data of a type, `image.ImageCreated`; or of the envelope. */
 export const schemaId = (name: string): string => `${schemaPrefix}${name}`;
 
@@ -79,7 +96,7 @@ export function cloudEventOf(event: RecordedEvent, place: Place): CloudEvent | u
   return {
     specversion: '1.0',
     id: event.id,
-    source: `/daguerre/${encodeURIComponent(region)}`,
+    source: sourceOf(region),
     type: cloudEventType(kind, event.type),
     subject: `${kind}/${id}`,
     time: event.recordedAt.toISOString(),

@@ -1,6 +1,7 @@
 import type { Access } from '../../../domain/image/access.ts';
+import { asyncApi } from '../../../infra/outside/async-api.ts';
 import { documentFor, type Reader } from '../../../infra/outside/document-for.ts';
-import { asyncApi, schemaFiles } from '../../../infra/outside/schema-files.ts';
+import { schemaFiles } from '../../../infra/outside/schema-files.ts';
 import type { EventPage, EventQuery, Events } from '../../../projections/events/events.ts';
 import { expectNoBody } from '../body.ts';
 import type { GatewayContext } from '../call.ts';

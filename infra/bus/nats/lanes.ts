@@ -1,7 +1,7 @@
 import type { EventLog, RecordedEvent } from '../../../domain/event-log.ts';
 import { ownerMoveIn } from '../../../domain/outside/standing.ts';
 import { eventId } from '../../event-id.ts';
-import { cloudEventOf } from '../../outside/cloud-event.ts';
+import { cloudEventOf, withoutData } from '../../outside/cloud-event.ts';
 import { standings } from '../../outside/standings.ts';
 import { subjectOf, subjectToken } from '../../outside/subject.ts';
 import type { Lane, Message } from './relay.ts';
@@ -35,7 +35,7 @@ export function eventsLane(log: Pick<EventLog, 'readStream'>, place: BusPlace): 
       const document = cloudEventOf(event, { ...outside, region });
       if (document === undefined) return [];
       const whole = encode(document);
-      const body = whole.length <= maxBytes ? whole : encode(withoutData(document, event));
+      const body = whole.length <= maxBytes ? whole : encode(withoutData(document));
       const message = (id: string, projectId: string | null): Message => ({
         id,
         subject: subjectOf(event, { region, projectId }),
@@ -54,13 +54,6 @@ export function eventsLane(log: Pick<EventLog, 'readStream'>, place: BusPlace): 
  * it is theirs no more. JetStream takes each id once.
  */
 const copyId = ({ id }: RecordedEvent): string => eventId(id, 'former-project', 0);
-
-/** CloudEvents' "claim check": data that the server does not take is to be had as a page of one event. */
-const withoutData = (document: object, { position }: RecordedEvent): object => ({
-  ...document,
-  data: undefined,
-  dataref: `/events/v1?after=${position - 1n}&limit=1`,
-});
 
 /** Enough for processes that were away for as long as a restart takes; who misses more reads the log. */
 const ownLimits = { maxAgeMs: 3_600_000, maxBytes: 256 * 1024 * 1024 } as const;
