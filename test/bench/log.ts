@@ -6,7 +6,7 @@ import type { EventLog, Metadata, NewEvent } from '../../domain/event-log.ts';
 import type { Attributes } from '../../domain/image/attributes.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { upcast } from '../../domain/image/upcast.ts';
-import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { openEventLog } from '../../infra/event-log/open.ts';
 import type { Log } from '../../infra/postgres/log.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
@@ -70,7 +70,7 @@ export async function measureLog(
   daguerre: Daguerre,
   counts: { readonly appends: number; readonly images: number },
 ): Promise<LogFigures> {
-  const events = postgresEventLog(daguerre.postgresUrl, { log, upcast });
+  const events = await openEventLog(daguerre.postgresUrl, { log, upcast });
   const pool = postgresPool(daguerre.postgresUrl, { log, max: 2 });
   const models = [imagesProjection.name];
   const shown = visible(pool, daguerre.postgresUrl, { log, models });

@@ -38,8 +38,15 @@ const jsonPatch = 'application/openstack-images-v2.1-json-patch';
 /** Longer than the service itself ever makes a client wait. */
 const timeoutMs = 100_000;
 
-export function apiAt(url: string): Api {
+/** With `others` each request goes to another gateway than the one before. */
+export function apiAt(url: string, others: readonly string[] = []): Api {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  let turn = 0;
+  const nextUrl = (): string => {
+    const urls = [api.url, ...others];
+    turn += 1;
+    return urls[turn % urls.length] ?? api.url;
+  };
   const bytesTo =
     (part: 'file' | 'stage'): Api['upload'] =>
     (imageId, body) => {
@@ -49,7 +56,7 @@ export function apiAt(url: string): Api {
           ? { 'transfer-encoding': 'chunked' }
           : { 'content-length': body.bytes.length }),
       };
-      return ask(api.url, agent, 'PUT', `/v2/images/${imageId}/${part}`, headers, (sending) =>
+      return ask(nextUrl(), agent, 'PUT', `/v2/images/${imageId}/${part}`, headers, (sending) =>
         sendSlowly(sending, body),
       );
     };
@@ -58,7 +65,7 @@ export function apiAt(url: string): Api {
     json: (method, path, body, type = method === 'PATCH' ? jsonPatch : 'application/json') => {
       const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
       const headers = bytes === undefined ? {} : { 'content-type': type };
-      return ask(api.url, agent, method, path, headers, async (sending) => {
+      return ask(nextUrl(), agent, method, path, headers, async (sending) => {
         sending.end(bytes);
       });
     },

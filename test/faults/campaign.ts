@@ -1,24 +1,24 @@
 import { until } from '../support/until.ts';
 import { type Chance, chanceOf } from './chance.ts';
 import { problemsAtRest } from './checker.ts';
-import { type Fault, faults } from './faults.ts';
+import type { Fault } from './faults.ts';
 import { startLoad } from './load.ts';
 import { logWatch } from './log-watch.ts';
 import { oracle } from './oracle.ts';
 import { probe } from './probe.ts';
+import type { System } from './system.ts';
 import { count, kinds, type Problem, type Tally, tally, total } from './tally.ts';
-import { startTree, type Tree } from './tree.ts';
 
-export interface CampaignOptions {
+export interface CampaignOptions<Of extends System> {
+  start(): Promise<Of>;
   readonly runs: number;
   /** A run is repeated by the same seed; what the machine does in between is its own. */
   readonly seed: number;
   readonly clients: number;
-  readonly args: readonly string[];
-  /** What is done to the system; default: its own processes are killed. */
-  readonly faultsOf?: (chance: Chance) => Iterable<Fault>;
+  /** What is done to the system. */
+  readonly faultsOf: (chance: Chance) => Iterable<Fault<Of>>;
   /** What else must hold after each, beside what clients see. */
-  readonly alsoWrong?: (tree: Tree) => Promise<readonly Problem[]>;
+  readonly alsoWrong?: (system: Of) => Promise<readonly Problem[]>;
   say(line: string): void;
 }
 
@@ -42,14 +42,13 @@ const sweptWithinMs = 30_000;
 const successesAfterwards = 10;
 
 /** One system, many losses; after each, everything that was answered is checked. Stops at the first run that fails. */
-export async function campaign(options: CampaignOptions): Promise<Report> {
-  const { runs, seed, clients, args, say, faultsOf = faults, alsoWrong } = options;
+export async function campaign<Of extends System>(options: CampaignOptions<Of>): Promise<Report> {
+  const { runs, seed, clients, say, faultsOf, alsoWrong } = options;
   const chance = chanceOf(seed);
   const report = newReport(seed);
   const { problems } = report;
-  const tree = await startTree(args);
-  const { api, dataDir } = tree;
-  const { postgresUrl } = tree.now();
+  const system = await options.start();
+  const { api, postgresUrl, stagingDir, storeDir } = system;
   const witness = oracle();
   const watch = logWatch(postgresUrl);
   const availability = probe(api);
@@ -60,12 +59,13 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
     tally: report,
     clients,
   });
-  const checked = { api, oracle: witness, watch, dataDir, postgresUrl, sweptWithinMs };
+  const places = { api, postgresUrl, stagingDir, storeDir };
+  const checked = { ...places, oracle: witness, watch, sweptWithinMs };
   const verified = new Set<string>();
   const successes = (): number => total(report.acknowledged);
 
-  const run = async (fault: Fault, own: Chance): Promise<string> => {
-    const { overAt, uploads } = await fault.strike(tree, load, own);
+  const run = async (fault: Fault<Of>, own: Chance): Promise<string> => {
+    const { overAt, uploads } = await fault.strike(system, load, own);
     count(report.kills, fault.name);
     report.uploadsAtKill += uploads;
     const enough = successes() + successesAfterwards;
@@ -77,7 +77,7 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
     if (unended > unendedBoundMs + slackMs)
       problems.push({ kind: 'stuck', what: `an upload was left alone for ${unended} ms` });
     problems.push(...(await problemsAtRest({ ...checked, chance: own }, verified)));
-    problems.push(...((await alsoWrong?.(tree)) ?? []));
+    problems.push(...((await alsoWrong?.(system)) ?? []));
     load.resume();
     return `${fault.name}: ${uploads} uploads interrupted, settled ${unended} ms after`;
   };
@@ -99,8 +99,8 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
       events: watch.events(),
       takeOvers: watch.takeOvers(),
     });
-    if (problems.length > 0) say(`log of the tree:\n${tree.now().log().slice(-8000)}`);
-    await tree.stop();
+    if (problems.length > 0) say(`its log:\n${system.log().slice(-8000)}`);
+    await system.stop();
   }
   return report;
 }

@@ -27,7 +27,7 @@ after(async () => {
 
 /** An active image, and a checker that was told of it. */
 async function uploaded(name: string) {
-  const { api, dataDir } = tree;
+  const { api, stagingDir, storeDir } = tree;
   const content = contentOf(name, 10_000);
   const id = await newImage(api);
   assert.equal(statusOf(await api.upload(id, slowly(content, 0))), 204);
@@ -42,7 +42,8 @@ async function uploaded(name: string) {
   image.life.became(`active ${content.id}`);
   const checked: Checked = {
     api,
-    dataDir,
+    stagingDir,
+    storeDir,
     postgresUrl,
     oracle: witness,
     watch,
@@ -60,7 +61,7 @@ async function uploaded(name: string) {
 
 test('the checker tells bytes that are gone, and bytes that nobody names', async () => {
   const { key, check } = await uploaded('bytes');
-  const store = join(tree.dataDir, 'store');
+  const store = tree.storeDir;
   const orphan = join(store, dirname(key), '7');
   await rm(join(store, key));
   await mkdir(dirname(orphan), { recursive: true });

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { until } from '../support/until.ts';
 import type { Api } from './api.ts';
 import type { Chance } from './chance.ts';
@@ -6,14 +5,12 @@ import { filesBelow } from './disk.ts';
 import type { LogWatch } from './log-watch.ts';
 import type { KnownImage, Oracle, Shown } from './oracle.ts';
 import { rowsThatDiffer } from './read-model-check.ts';
+import type { System } from './system.ts';
 import { type Problem, problemsOf } from './tally.ts';
 
-export interface Checked {
-  readonly api: Api;
+export interface Checked extends Pick<System, 'api' | 'postgresUrl' | 'stagingDir' | 'storeDir'> {
   readonly oracle: Oracle;
   readonly watch: LogWatch;
-  readonly dataDir: string;
-  readonly postgresUrl: string;
   readonly chance: Chance;
   /** Longest that bytes which nothing names may lie about. */
   readonly sweptWithinMs: number;
@@ -87,13 +84,13 @@ async function wrongBytes({ api, oracle, chance }: Checked, verified: Set<string
 }
 
 /** Staging holds open uploads and nothing else, the store what images name and nothing else. */
-async function orphans({ watch, dataDir, sweptWithinMs }: Checked): Promise<string[]> {
+async function orphans({ watch, stagingDir, storeDir, sweptWithinMs }: Checked): Promise<string[]> {
   const look = async (): Promise<string[]> => {
     await watch.read();
     const open = new Set(watch.openUploads());
     const named = new Set(watch.namedKeys());
-    const staged = await filesBelow(join(dataDir, 'staging'));
-    const stored = await filesBelow(join(dataDir, 'store'));
+    const staged = await filesBelow(stagingDir);
+    const stored = await filesBelow(storeDir);
     return [
       ...staged.filter((path) => !open.has(path)).map((path) => `in staging: ${path}`),
       ...stored.filter((path) => !named.has(path)).map((path) => `in the store: ${path}`),
@@ -104,8 +101,8 @@ async function orphans({ watch, dataDir, sweptWithinMs }: Checked): Promise<stri
   return until('the sweeper', swept, options).then(() => [], look);
 }
 
-async function missingFiles({ watch, dataDir }: Checked): Promise<string[]> {
-  const stored = new Set(await filesBelow(join(dataDir, 'store')));
+async function missingFiles({ watch, storeDir }: Checked): Promise<string[]> {
+  const stored = new Set(await filesBelow(storeDir));
   const missing = watch.namedKeys().filter((key) => !stored.has(key));
   return missing.map((key) => `the store has no ${key}`);
 }

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import type { NatsServer } from '../support/nats.ts';
+import { profileOfThisRun } from '../support/profile.ts';
+import type { RedisServer } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { contentOf } from './content.ts';
 import { assertHolds, newImage, shownImage, slowly, statusOf } from './images.ts';
@@ -51,11 +54,20 @@ async function uploadsUnder(harm: () => Promise<void>): Promise<void> {
   ]);
 }
 
+/** As by a machine that comes back with an empty disk. */
+async function beganAnew(server: NatsServer | RedisServer): Promise<void> {
+  await server.kill();
+  await server.forget();
+  await server.start();
+}
+
 function ifDeadlocked(error: unknown): void {
   if (!(error instanceof pg.DatabaseError) || error.code !== '40P01') throw error;
 }
 
-test('every upload becomes active while the job tables are emptied again and again', async () => {
+test('every upload becomes active while the queue is emptied again and again', async () => {
+  const { servers } = tree;
+  if (servers !== undefined) return uploadsUnder(() => servers.redis.flush());
   const tables = await until('the job tables', async () => {
     const { rows } = await pool.query<{ name: string }>(`
       select format('%I.%I', schemaname, tablename) as name
@@ -69,13 +81,26 @@ test('every upload becomes active while the job tables are emptied again and aga
   });
 });
 
-test('every upload becomes active though the job tables are dropped in the middle', async () => {
+test('every upload becomes active though all of the queue is lost in the middle', async () => {
+  const { servers } = tree;
   let left = 3;
   await uploadsUnder(async () => {
-    if (left > 0) await pool.query('drop schema if exists bullmq cascade');
     left -= 1;
+    if (left < 0) return;
+    if (servers === undefined) await pool.query('drop schema if exists bullmq cascade');
+    else await beganAnew(servers.redis);
   });
 });
+
+if (profileOfThisRun() === 'distributed')
+  test('every upload becomes active though all that the bus keeps is lost in the middle', async () => {
+    const { servers } = tree;
+    let left = 3;
+    await uploadsUnder(async () => {
+      left -= 1;
+      if (servers !== undefined && left >= 0) await beganAnew(servers.nats);
+    });
+  });
 
 test('every upload becomes active while heartbeats and leases are deleted again and again', () =>
   uploadsUnder(async () => {

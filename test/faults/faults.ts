@@ -4,13 +4,14 @@ import type { PartName } from '../support/daguerre.ts';
 import { until } from '../support/until.ts';
 import type { Chance } from './chance.ts';
 import type { Load } from './load.ts';
+import type { System } from './system.ts';
 import type { Tree } from './tree.ts';
 
 /** One way to lose a process while clients are at work. */
-export interface Fault {
+export interface Fault<Of extends System = Tree> {
   readonly name: string;
   /** Resolves when everything runs again. */
-  strike(tree: Tree, load: Load, chance: Chance): Promise<Struck>;
+  strike(system: Of, load: Load, chance: Chance): Promise<Struck>;
 }
 
 export interface Struck {

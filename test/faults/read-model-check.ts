@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import { upcast } from '../../domain/image/upcast.ts';
-import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { openEventLog } from '../../infra/event-log/open.ts';
 import { rebuild } from '../../infra/read-model/rebuild.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
@@ -13,18 +13,22 @@ const quiet = logger('faults', 'silent');
  * Rebuilds the read model from position 0 and compares every row of it with what the live one held at the same
  * position. Gives the rows that differ. Nobody may be writing but the system itself.
  */
-export async function rowsThatDiffer(postgresUrl: string): Promise<string[]> {
+export async function rowsThatDiffer(
+  postgresUrl: string,
+  eventLogUrl = postgresUrl,
+): Promise<string[]> {
   const pool = new pg.Pool({ connectionString: postgresUrl, max: 3 });
   pool.on('error', () => undefined);
-  const log = postgresEventLog(postgresUrl, { log: quiet, upcast });
+  const log = await openEventLog(eventLogUrl, { log: quiet, upcast });
   try {
     return await until('the log to rest while the read model is rebuilt', async () => {
       const live = await snapshot(pool);
-      if (live.position !== live.head) return undefined;
+      const head = await log.head();
+      if (live.position !== String(head)) return undefined;
       const { signal } = new AbortController();
       await rebuild({ projection: imagesProjection, pool, log, signal, onUnprojectable });
       const rebuilt = await snapshot(pool);
-      return rebuilt.head === live.head ? differences(live.rows, rebuilt.rows) : undefined;
+      return (await log.head()) === head ? differences(live.rows, rebuilt.rows) : undefined;
     });
   } finally {
     await log.close();
@@ -38,13 +42,12 @@ function onUnprojectable({ streamId, revision }: RecordedEvent, cause: unknown):
 
 interface Snapshot {
   readonly position: string;
-  readonly head: string;
   readonly rows: ReadonlyMap<string, string>;
 }
 
 /** Of one instant: one statement sees one state of the database. */
 async function snapshot(pool: pg.Pool): Promise<Snapshot> {
-  const { rows } = await pool.query<{ row: string; position: string; head: string }>(`
+  const { rows } = await pool.query<{ row: string; position: string }>(`
     with told as (
       select 'image ' || id as key, to_jsonb(image) as row from images.image
       union all
@@ -54,13 +57,11 @@ async function snapshot(pool: pg.Pool): Promise<Snapshot> {
     )
     select
       json_build_array(key, row)::text as row,
-      (select position from read_model.generation where model = 'images' and state = 'live') as position,
-      (select position from event_counter) as head
+      (select position from read_model.generation where model = 'images' and state = 'live') as position
     from told`);
   const [first] = rows;
   return {
     position: first?.position ?? '',
-    head: first?.head ?? '',
     rows: new Map(
       rows.map(({ row }): [string, string] => {
         const [key, columns] = JSON.parse(row) as [string, object];

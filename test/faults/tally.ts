@@ -1,8 +1,8 @@
 /**
  * What can be wrong: an answer that was not foreseen; an acknowledged effect that is lost; an upload left alone; bytes that
- * nobody names; a rebuilt row that differs; a log that contradicts itself.
+ * nobody names; a rebuilt row that differs; a log that contradicts itself; an integrator who was told wrongly, or not.
  */
-export const kinds = ['answer', 'lost', 'stuck', 'orphan', 'differs', 'log'] as const;
+export const kinds = ['answer', 'lost', 'stuck', 'orphan', 'differs', 'log', 'told'] as const;
 
 export interface Problem {
   readonly kind: (typeof kinds)[number];

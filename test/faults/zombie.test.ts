@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { configFrom, environmentOf } from '../../infra/config/config.ts';
@@ -12,13 +11,13 @@ import { assertHolds, newImage, slowly, statusOf } from './images.ts';
 import { logWatch } from './log-watch.ts';
 import { startTree, type Tree } from './tree.ts';
 
-const settings = ['--lease-ms', '1000', '--sweep-interval-ms', '300'];
+const settings = ['--lease-ms', '1000'];
 const workerMain = fileURLToPath(new URL('../../apps/worker/main.js', import.meta.url));
 
 /** A second worker on the same data. */
 async function secondWorker(tree: Tree): Promise<ChildProcess> {
   const postgres = ['--postgres-url', tree.now().postgresUrl];
-  const config = configFrom([...settings, '--data-dir', tree.dataDir, ...postgres], {});
+  const config = configFrom([...tree.args, '--data-dir', tree.dataDir, ...postgres], {});
   const child = fork(workerMain, [], { env: environmentOf(config), silent: true });
   await once(child, 'message');
   return child;
@@ -31,7 +30,7 @@ test('a worker that sleeps beyond its lease finds its result refused and its byt
     const content = contentOf('zombie', 2_000_000);
     const id = await newImage(tree.api);
     const watch = logWatch(tree.now().postgresUrl);
-    const stored = () => filesBelow(join(tree.dataDir, 'store'));
+    const stored = () => filesBelow(tree.storeDir);
     const sleeper = await tree.now().part('worker');
     await tree.dieAt('worker.data-promoted', 'stop');
     const uploading = tree.api.upload(id, slowly(content, 100));

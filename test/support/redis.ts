@@ -13,6 +13,13 @@ export interface RedisServer extends OwnServer {
 
 /** A `redis-server` that writes each command to its log, as the README says it should; gone after the test. */
 export async function redisServer(): Promise<RedisServer> {
+  const server = await startRedisServer();
+  after(() => server.remove());
+  return server;
+}
+
+/** The same, for who removes it himself. */
+export async function startRedisServer(): Promise<RedisServer> {
   const server = await ownServer({
     debianPackage: 'redis-server',
     async command(port, directory) {
@@ -23,7 +30,6 @@ export async function redisServer(): Promise<RedisServer> {
       ];
     },
   });
-  after(() => server.remove());
   const url = `redis://127.0.0.1:${server.port}`;
   return {
     ...server,

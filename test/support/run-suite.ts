@@ -55,7 +55,7 @@ export async function runSuite(
       ...suite.files,
     ],
     {
-      env: { ...environment, TMPDIR: temporary },
+      env: { ...environment, ...suite.environment, TMPDIR: temporary },
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );

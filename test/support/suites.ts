@@ -6,8 +6,12 @@ import { debianPackages } from './packages.ts';
 
 /** The test files of one folder of `test/`, run together. */
 export interface Suite {
+  /** The folder's, but for one that is run on both profiles. */
   readonly name: string;
+  readonly folder: string;
   readonly files: readonly string[];
+  /** Besides the run's own. */
+  readonly environment: Readonly<Record<string, string>>;
   /** A suite that takes longer is ended and has failed. Far above what a quiet machine takes: it ends what hangs. */
   readonly budgetSeconds: number;
   /** Test files run side by side. */
@@ -17,9 +21,10 @@ export interface Suite {
   readonly postgres: boolean;
 }
 
-type Needs = Partial<Omit<Suite, 'name' | 'files'>>;
+type Needs = Partial<Omit<Suite, 'name' | 'folder' | 'files'>>;
 
 const usual = {
+  environment: {},
   budgetSeconds: 300,
   concurrency: 1,
   packages: debianPackages,
@@ -29,6 +34,8 @@ const usual = {
 /** Those that differ from the usual; the long ones first, since suites start in this order. */
 const differing: Readonly<Record<string, Needs>> = {
   faults: { budgetSeconds: 1200 },
+  'faults-distributed': { budgetSeconds: 1200 },
+  distributed: { budgetSeconds: 900, postgres: false },
   'end-to-end': { budgetSeconds: 1500, concurrency: 2 },
   quota: { budgetSeconds: 600 },
   gateway: { budgetSeconds: 600 },
@@ -42,21 +49,42 @@ const differing: Readonly<Record<string, Needs>> = {
   'test-command': { budgetSeconds: 120, packages: [], postgres: false },
 };
 
+/** Run once more with the parts of the distributed profile: see `profile.ts`. */
+const onBothProfiles: Readonly<Record<string, { readonly without: readonly string[] }>> = {
+  // These test what the tests are made of.
+  faults: { without: ['checker', 'oracle'] },
+};
+
 const here = fileURLToPath(new URL('..', import.meta.url));
 const ending = '.test.js';
 
-/** One suite per folder of compiled tests, in the order they start. */
+/** One suite per folder of compiled tests, and one more where it is for both profiles, in the order they start. */
 export function allSuites(): Suite[] {
   const folders = readdirSync(here, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .map(({ name }) => ({ name, files: testFilesIn(join(here, name)) }))
-    .filter(({ files }) => files.length > 0);
+    .map(({ name }) => ({ name, folder: name, files: testFilesIn(join(here, name)) }))
+    .filter(({ files }) => files.length > 0)
+    .flatMap((suite) => [suite, ...onDistributed(suite)]);
   const order = Object.keys(differing);
   const rank = (name: string): number =>
     order.includes(name) ? order.indexOf(name) : order.indexOf('inspection');
   return folders
     .sort((a, b) => rank(a.name) - rank(b.name) || a.name.localeCompare(b.name))
     .map((folder) => ({ ...usual, ...differing[folder.name], ...folder }));
+}
+
+function onDistributed({ folder, files }: Pick<Suite, 'folder' | 'files'>) {
+  const again = onBothProfiles[folder];
+  if (again === undefined) return [];
+  const unwanted = again.without.map((name) => join(here, folder, `${name}${ending}`));
+  return [
+    {
+      name: `${folder}-distributed`,
+      folder,
+      files: files.filter((file) => !unwanted.includes(file)),
+      environment: { DAGUERRE_TEST_PROFILE: 'distributed' },
+    },
+  ];
 }
 
 /** `suite` takes all of it, `suite/begin` the files whose names begin so. Throws on what fits nothing. */
@@ -80,7 +108,7 @@ export function chosen(suites: readonly Suite[], wanted: readonly string[]): Sui
 function filesFor(suite: Suite, word: string): readonly string[] {
   const [name, ...rest] = word.split('/');
   if (name !== suite.name) return [];
-  return suite.files.filter((file) => file.startsWith(join(here, name, rest.join('/'))));
+  return suite.files.filter((file) => file.startsWith(join(here, suite.folder, rest.join('/'))));
 }
 
 function testFilesIn(folder: string): string[] {

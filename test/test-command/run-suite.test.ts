@@ -24,7 +24,9 @@ async function outcomeOf(
     await writeFile(file, `import { test } from 'node:test';\n${contents[index]}`);
   const suite = {
     name: 'sample',
+    folder: 'sample',
     files,
+    environment: { SAMPLE: 'told' },
     budgetSeconds,
     concurrency: 1,
     packages: [],
@@ -49,6 +51,11 @@ describe('a suite', () => {
     assert.deepEqual(names(outcome), { passed: ['good'], failed: ['bad'] });
     assert.match(outcome.failed[0]?.why ?? '', /the reason/);
     assert.match(outcome.output, /heard/);
+  });
+
+  test('is told what its own environment says', async () => {
+    const outcome = await outcomeOf([`test(String(process.env.SAMPLE), () => {});`]);
+    assert.deepEqual(names(outcome), { passed: ['told'], failed: [] });
   });
 
   test('has failed when a test was left out', async () => {
