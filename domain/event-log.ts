@@ -25,6 +25,8 @@ export interface Metadata {
   readonly correlationId: string;
   /** Hash of the erasable record (user name, remote address, user agent). */
   readonly personal?: string;
+  /** Id of the bulk import through which the actor asked. */
+  readonly bulkImport?: string;
 }
 
 /** A fact on its way into the log. */

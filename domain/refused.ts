@@ -36,7 +36,9 @@ export type RefusalCode =
   | 'name-contested'
   | 'definition-unknown'
   | 'definition-exists'
-  | 'webhook-unknown';
+  | 'webhook-unknown'
+  | 'bulk-import-unknown'
+  | 'bulk-import-over';
 
 /** A rule said no. The message is for the caller to read, and names what to do where it can. */
 export class Refused extends Error {

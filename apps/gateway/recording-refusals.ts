@@ -29,11 +29,11 @@ function refusalFrom(error: unknown, action: string, target: string | null): Ref
   return { action, rule: error.rule, target, code: error.code };
 }
 
-/** The id of an image or a webhook, or the name of a namespace of metadata definitions. */
+/** The id of an image, a webhook or a bulk import, or the name of a namespace of metadata definitions. */
 function targetIn(path: string): string | null {
   const [, , collection, part = '', namespace] = path.split('/', 5);
   if (collection === 'images' && isUuid(part)) return part.toLowerCase();
-  if (collection === 'v1' && part === 'endpoints' && isUuid(namespace ?? ''))
+  if (collection === 'v1' && ['endpoints', 'imports'].includes(part) && isUuid(namespace ?? ''))
     return namespace?.toLowerCase() ?? null;
   if (collection !== 'metadefs' || part !== 'namespaces' || namespace === undefined) return null;
   const name = percentDecoded(namespace, 'The URL');

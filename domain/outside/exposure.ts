@@ -1,3 +1,4 @@
+import type { BulkEventType } from '../bulk/events.ts';
 import type { ImageEventType } from '../image/events.ts';
 import type { NamespaceEvent } from '../metadef/events.ts';
 
@@ -30,10 +31,10 @@ const imageExposure = {
   UploadAborted: 'owner',
   ImportRequested: 'owner',
   ImportCompleted: 'owner',
-  IngestClaimed: 'inside',
   ImportAdvanced: 'inside',
   ImportFetched: 'owner',
   ImportStoreFailed: 'owner',
+  IngestClaimed: 'inside',
   IngestReleased: 'inside',
   ImageDataStored: 'viewers',
   ImageDigested: 'viewers',
@@ -80,8 +81,26 @@ const metadefExposure = {
 } as const satisfies Readonly<Record<NamespaceEvent['type'], Exposure>> &
   Readonly<Record<string, Exposure>>;
 
+/** The same of bulk imports. What a manifest says, URLs among it, is told image by image as far as it is told at all. */
+const bulkExposure = {
+  BulkImportRequested: 'owner',
+  BulkItemsListed: 'inside',
+  BulkImportAbandoned: 'owner',
+  BulkImportPaused: 'owner',
+  BulkImportResumed: 'owner',
+  BulkImportReprioritized: 'owner',
+  BulkImportCancelled: 'owner',
+  BulkImportRetried: 'owner',
+  BulkItemSettled: 'owner',
+  BulkImportCompleted: 'owner',
+} as const satisfies Readonly<Record<BulkEventType, Exposure>> & Readonly<Record<string, Exposure>>;
+
 /** By what the streams' names begin with. No two kinds have a type of the same name. */
-const exposures = { image: imageExposure, metadef: metadefExposure } as const;
+const exposures = {
+  image: imageExposure,
+  metadef: metadefExposure,
+  import: bulkExposure,
+} as const;
 
 /** What outside is told about. */
 export type OutsideKind = keyof typeof exposures;
@@ -92,8 +111,9 @@ type OutsideOf<Exposures> = {
 
 export type OutsideImageType = OutsideOf<typeof imageExposure>;
 export type OutsideMetadefType = OutsideOf<typeof metadefExposure>;
+export type OutsideBulkType = OutsideOf<typeof bulkExposure>;
 /** What there is a document of, and so a schema. */
-export type OutsideType = OutsideImageType | OutsideMetadefType;
+export type OutsideType = OutsideImageType | OutsideMetadefType | OutsideBulkType;
 
 export const outsideKinds = Object.keys(exposures) as readonly OutsideKind[];
 

@@ -1,3 +1,4 @@
+import type { BulkEvent } from '../bulk/events.ts';
 import type { RecordedEvent } from '../event-log.ts';
 import type { Visibility } from '../image/attributes.ts';
 import type { ImageEvent } from '../image/events.ts';
@@ -18,11 +19,13 @@ export function standingAfter(
   standing: Standing | undefined,
   recorded: Pick<RecordedEvent, 'type' | 'data'>,
 ): Standing | undefined {
-  const event = recorded as unknown as ImageEvent | NamespaceEvent;
+  const event = recorded as unknown as ImageEvent | NamespaceEvent | BulkEvent;
   if (event.type === 'ImageCreated' || event.type === 'MetadefNamespaceCreated') {
     const { owner, visibility } = event.data;
     return { owner, visibility, members: [], there: true };
   }
+  if (event.type === 'BulkImportRequested')
+    return { owner: event.data.project, visibility: 'private', members: [], there: true };
   if (standing === undefined) return undefined;
   if (recorded.type === 'ImageDeletionScheduled') return { ...standing, there: false };
   if (recorded.type === 'ImageRestored') return { ...standing, there: true };

@@ -105,8 +105,16 @@ const webhooks = {
   redeliver_webhook: ownerMember,
 } as const;
 
+/** Bulk imports, which Glance has not. What their items do is asked of the rules of images, one by one. */
+const bulk = {
+  get_bulk_imports: ownerReader,
+  get_bulk_import: ownerReader,
+  add_bulk_import: ownerMember,
+  modify_bulk_import: ownerMember,
+} as const;
+
 /** What a call can ask (Image API, "Default rules"; names and aliases as in Glance's own policy file). */
-export const actionRules = { ...images, ...service, ...metadefs, ...webhooks } as const;
+export const actionRules = { ...images, ...service, ...metadefs, ...webhooks, ...bulk } as const;
 
 /** The policy without an operator's file. An override of an alias reaches every rule that refers to it. */
 export const defaultRules = { ...aliases, ...actionRules } as const;

@@ -50,6 +50,7 @@ export const envelope = attributes.extend({
     .string()
     .optional()
     .describe('The same through everything that one request set in motion.'),
+  bulkimportid: z.string().optional().describe('Id of the bulk import that led to it.'),
   dataref: z
     .string()
     .optional()
@@ -113,7 +114,7 @@ export function cloudEventOf(event: RecordedEvent, place: Place): CloudEvent | u
 }
 
 function traceOf({ metadata }: RecordedEvent) {
-  const { actor, requestId, globalRequestId, causationId, correlationId } = metadata;
+  const { actor, requestId, globalRequestId, causationId, correlationId, bulkImport } = metadata;
   const who =
     actor.kind === 'user'
       ? {
@@ -128,6 +129,7 @@ function traceOf({ metadata }: RecordedEvent) {
     ...(globalRequestId === undefined ? {} : { globalrequestid: globalRequestId }),
     causationid: causationId,
     correlationid: correlationId,
+    ...(bulkImport === undefined ? {} : { bulkimportid: bulkImport }),
   };
 }
 
@@ -141,6 +143,7 @@ export function withoutTrace(document: CloudEvent): CloudEvent {
     globalrequestid,
     causationid,
     correlationid,
+    bulkimportid,
     ...rest
   } = document;
   return rest;

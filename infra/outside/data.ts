@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { memberStatuses, visibilities } from '../../domain/image/attributes.ts';
 import type { OutsideImageType, OutsideType } from '../../domain/outside/exposure.ts';
+import { bulkData, bulkWithheld } from './bulk-data.ts';
 import { metadefData, metadefWithheld } from './metadef-data.ts';
 
 const text = z.string();
@@ -72,9 +73,9 @@ export const imageData = {
     allStoresMustSucceed: z.boolean(),
   }),
   ImportCompleted: z.object({ uploadId }),
-  ImageDataStored: z.object({ uploadId, store, size: bytes }),
   ImportFetched: z.object({ uploadId, size: bytes }),
   ImportStoreFailed: z.object({ uploadId, store, reason, message }),
+  ImageDataStored: z.object({ uploadId, store, size: bytes }),
   ImageDigested: z.object({
     uploadId,
     digests,
@@ -101,6 +102,7 @@ export const imageData = {
 export const outsideData: Readonly<Record<OutsideType, z.ZodObject>> = {
   ...imageData,
   ...metadefData,
+  ...bulkData,
 };
 
 /** Fields of each fact that are known to stay inside. A field in neither table makes tests fail until it is decided. */
@@ -112,22 +114,23 @@ export const withheld: Readonly<Record<string, readonly string[]>> = {
     'method.url',
     'method.metadata',
     'method.validation',
-  ],
-  ImageDataStored: ['epoch', 'key'],
     'method.uri',
     'method.expected',
     'method.region',
     'method.imageId',
     'method.interface',
     'method.endpoint',
-  ImageDeletionScheduled: ['uploadId'],
+  ],
   ImportFetched: ['epoch', 'source'],
   ImportStoreFailed: ['epoch'],
+  ImageDataStored: ['epoch', 'key'],
+  ImageDeletionScheduled: ['uploadId'],
   ImageDeleted: ['uploadId'],
   IngestFailed: ['epoch'],
   LocationAdded: ['locationId', 'url', 'metadata', 'at'],
   LocationRemoved: ['locationId'],
   ...metadefWithheld,
+  ...bulkWithheld,
 };
 
 function isTexts(value: unknown): boolean {
