@@ -9,7 +9,10 @@ import { requireFormats } from './filling.ts';
 import type { Existing, Location } from './state.ts';
 import { hashAlgorithm, vouched } from './validation.ts';
 
-/** Takes the image out of one store (reference, section 15). The last copy stays: its bytes are the image. */
+/**
+ * Takes the image out of one store (reference, section 15). The last copy stays, whichever store is named, as in Glance:
+ * its bytes are the image.
+ */
 export function decideRemovalOfCopy(
   { store, caller, readable }: CallerCommand & { readonly type: 'RemoveCopy' },
   state: Existing,
@@ -20,12 +23,12 @@ export function decideRemovalOfCopy(
     throw new Refused('wrong-status', `The image is ${state.status}: it must be active.`);
   const { locations } = state.content;
   const there = locations.filter((location) => location.store === store);
-  if (there.length === 0)
+  if (there.length === 0 && locations.length > 1)
     throw new Refused('copy-unknown', `The image is not in the store ${store}.`);
   const others = locations.filter(
     (location) => location.store !== store && (readable?.includes(location.store) ?? true),
   );
-  if (others.length === 0)
+  if (others.length === 0 || locations.length === 1)
     throw new Refused('last-location', 'The only copy of an image cannot be removed.');
   return there.map(removed);
 }

@@ -391,6 +391,18 @@ describe('a copy that is removed from a store', () => {
       .records({ type: 'LocationRemoved', data: { locationId: 'one', store: 'web' } });
   });
 
+  test('is none where it is the only one, whichever store is named', () => {
+    given(...activated)
+      .when({ type: 'RemoveCopy', caller: admin, store: 'file' })
+      .refused('last-location');
+    given(...activated)
+      .when({ type: 'RemoveCopy', caller: admin, store: 'web' })
+      .refused('last-location');
+    given(...activated, added('one'))
+      .when({ type: 'RemoveCopy', caller: admin, store: 'fast' })
+      .refused('copy-unknown');
+  });
+
   test('is kept where every other copy lies in a store that the site cannot read', () => {
     const remove = { type: 'RemoveCopy', caller: admin, store: 'file' } as const;
     given(...activated, added('one'))

@@ -62,6 +62,19 @@ describe('a location by PATCH', () => {
     assert.ok(!('content-md5' in got.headers));
   });
 
+  test('is refused by the schema where its validation data has no room for digests', async (t) => {
+    const gateway = await site(t);
+    const id = await gateway.create(rawFormat);
+    const said = { os_hash_algo: 'sha512', os_hash_value: sha512 };
+    const adding = (validation_data: object) =>
+      patched(gateway, id, add({ url: gateway.source, metadata: {}, validation_data }));
+    for (const checksum of ['ab', 'a'.repeat(31), 'a'.repeat(33)])
+      assert.equal(await adding({ ...said, checksum }), 400, checksum);
+    assert.equal(await adding({ ...said, checksum: 'z'.repeat(32) }), 409);
+    assert.equal(await adding({ ...said, os_hash_value: 'a'.repeat(129) }), 400);
+    assert.equal(await adding({ ...said, os_hash_value: 'ab' }), 409);
+  });
+
   test('has the image answer 503 while its server is away, 204 when the bytes are gone', async (t) => {
     const gateway = await site(t);
     const id = await gateway.create(rawFormat);

@@ -115,7 +115,7 @@ export const baseProperties = {
           additionalProperties: false,
           required: ['os_hash_algo', 'os_hash_value'],
           properties: {
-            checksum: { type: 'string' },
+            checksum: { type: 'string', minLength: 32, maxLength: 32 },
             os_hash_algo: { type: 'string', maxLength: 64 },
             os_hash_value: { type: 'string', maxLength: 128 },
           },

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { section } from '../case.ts';
+import { add } from '../client.ts';
+import type { Site } from '../site.ts';
 
 /** Reference, section 15, delete from one store. */
 export const stores = section('stores', (says) => {
@@ -38,10 +40,24 @@ export const stores = section('stores', (says) => {
     (await admin.delete(`/v2/stores/${defaultOf(offer)}/${randomUUID()}`)).is(404);
   });
 
-  says('DELETE from a store that has it not is 404', 'two writable stores', async (site) => {
-    const other = site.offer.stores.find(({ isDefault, isReadOnly }) => !isDefault && !isReadOnly);
-    (await site.admin.delete(`/v2/stores/${other?.id}/${await site.active()}`)).is(404);
+  const otherOf = ({ offer }: Site): string =>
+    offer.stores.find(({ isDefault, isReadOnly }) => !isDefault && !isReadOnly)?.id ?? '';
+
+  // The reference says 404 of every store that has it not; Glance looks first whether there is another copy.
+  says('DELETE of the only copy from another store is 403', 'two writable stores', async (site) => {
+    (await site.admin.delete(`/v2/stores/${otherOf(site)}/${await site.active()}`)).is(403);
   });
+
+  says(
+    'DELETE of one of two copies from a store that has it not is 404',
+    ['two writable stores', 'http store', 'shown locations', 'source'],
+    async (site) => {
+      const id = await site.active();
+      const elsewhere = { url: site.source, metadata: {} };
+      (await site.demo.patch(id, add('locations/-', elsewhere))).is(200);
+      (await site.admin.delete(`/v2/stores/${otherOf(site)}/${id}`)).is(404);
+    },
+  );
 
   says('DELETE of a queued image is 409', several, async ({ admin, image, offer }) => {
     (await admin.delete(`/v2/stores/${defaultOf(offer)}/${await image()}`)).is(409);
