@@ -10,7 +10,8 @@ import { imageApi } from '../support/api.ts';
 import {
   type Daguerre,
   type DaguerreOptions,
-  type PartName,
+  partsOfThisRun,
+  profileFlags,
   runStandalone,
   startDaguerre,
 } from '../support/daguerre.ts';
@@ -49,7 +50,7 @@ describe('the whole tree', () => {
     const openstack = `openstack --os-auth-type none --os-endpoint ${url} image list`;
     for (const said of [url, dataDir, 'glance image-create', openstack])
       assert.ok(log().includes(said), `nothing of ${said} in:\n${log()}`);
-    assert.deepEqual(Object.keys(parts()).sort(), ['gateway', 'postgres', 'projector', 'worker']);
+    assert.deepEqual(Object.keys(parts()).sort(), [...partsOfThisRun()].sort());
   });
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -66,7 +67,7 @@ describe('the whole tree', () => {
     });
 
   test('stops cleanly at Ctrl-C, which a terminal sends to the whole foreground group', async () => {
-    const { child, ended } = runStandalone(['--data-dir', dataDir, '--port', '0'], {
+    const { child, ended } = runStandalone([...profileFlags(), '--data-dir', dataDir, '--port=0'], {
       detached: true,
     });
     await until('the tree to run', () => existsSync(join(dataDir, 'running.json')));
@@ -75,7 +76,7 @@ describe('the whole tree', () => {
     assert.deepEqual(processesOf(dataDir), []);
   });
 
-  for (const name of ['gateway', 'worker', 'projector', 'postgres'] satisfies PartName[])
+  for (const name of partsOfThisRun())
     test(`goes on after kill -9 of the ${name}, and starts again after it`, async () => {
       const first = await start();
       const before = await activeImage(first);
@@ -116,7 +117,7 @@ describe('the whole tree', () => {
 
   test('is refused, by name, a data directory that another one has', async () => {
     const first = await start();
-    const { ended, log } = runStandalone(['--data-dir', dataDir, '--port', '0']);
+    const { ended, log } = runStandalone([...profileFlags(), '--data-dir', dataDir, '--port=0']);
     assert.deepEqual(await ended, { code: 1, signal: null });
     assert.match(log(), new RegExp(`another Daguerre \\(process ${first.pid}\\).*data-dir`));
     await activeImage(first);
@@ -128,7 +129,8 @@ describe('the whole tree', () => {
     const address = taken.address();
     const port = typeof address === 'object' ? address?.port : undefined;
     try {
-      const { ended, log } = runStandalone(['--data-dir', dataDir, '--port', String(port)]);
+      const args = ['--data-dir', dataDir, '--port', String(port)];
+      const { ended, log } = runStandalone([...profileFlags(), ...args]);
       assert.deepEqual(await ended, { code: 1, signal: null });
       assert.match(log(), new RegExp(`EADDRINUSE.*${port}|${port}.*in use`));
       await nothingRuns();

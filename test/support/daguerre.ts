@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Running, readRunning } from '../../apps/standalone/running-file.ts';
 import { gone, killNow, processesOf, runs } from './processes.ts';
+import { profileOfThisRun } from './profile.ts';
 import { requireAllDecided } from './told-outside.ts';
 import { generousMs, until } from './until.ts';
 
@@ -63,11 +64,25 @@ export const standaloneMain = fileURLToPath(
   new URL('../../apps/standalone/main.js', import.meta.url),
 );
 
+/** What makes it the profile that this run is about. */
+export const profileFlags = (): readonly string[] =>
+  profileOfThisRun() === 'distributed' ? ['--distributed'] : [];
+
+/** The parts of a tree of that profile. */
+export const partsOfThisRun = (): readonly PartName[] => [
+  ...(['gateway', 'worker', 'projector', 'postgres'] as const),
+  ...(profileOfThisRun() === 'distributed' ? (['nats', 'redis', 'relay'] as const) : []),
+];
+
 /** Starts `npm start`'s program and waits until it answers. Rejects with its log when it ends before. */
 export async function startDaguerre(options: DaguerreOptions = {}): Promise<Daguerre> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'daguerre-')));
   const { child, log, ended } = runStandalone(
-    ['--data-dir', dataDir, '--port', String(options.port ?? 0), ...(options.args ?? [])],
+    [
+      ...profileFlags(),
+      ...['--data-dir', dataDir, '--port', String(options.port ?? 0)],
+      ...(options.args ?? []),
+    ],
     options,
   );
   const explain = (what: string): Error => new Error(`${what}; its log:\n${log()}`);

@@ -15,7 +15,7 @@ export interface GatewayProcess {
 }
 
 export async function startGatewayProcess(
-  daguerre: Pick<Daguerre, 'postgresUrl' | 'dataDir'>,
+  daguerre: Pick<Daguerre, 'postgresUrl' | 'dataDir'> & Partial<Pick<Daguerre, 'natsUrl'>>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<GatewayProcess> {
   const child = fork(main, [], {
@@ -24,6 +24,7 @@ export async function startGatewayProcess(
       ...process.env,
       DAGUERRE_POSTGRES_URL: daguerre.postgresUrl,
       DAGUERRE_DATA_DIR: daguerre.dataDir,
+      ...(daguerre.natsUrl ? { DAGUERRE_NATS_URL: daguerre.natsUrl } : {}),
       DAGUERRE_PORT: '0',
       DAGUERRE_LOG_LEVEL: 'error',
       ...settings,

@@ -37,6 +37,7 @@ const differing: Readonly<Record<string, Needs>> = {
   'faults-distributed': { budgetSeconds: 1200 },
   distributed: { budgetSeconds: 900, postgres: false },
   'end-to-end': { budgetSeconds: 1500, concurrency: 2 },
+  'end-to-end-distributed': { budgetSeconds: 1500, concurrency: 2 },
   quota: { budgetSeconds: 600 },
   gateway: { budgetSeconds: 600 },
   bench: { budgetSeconds: 300 },
@@ -51,6 +52,7 @@ const differing: Readonly<Record<string, Needs>> = {
 
 /** Run once more with the parts of the distributed profile: see `profile.ts`. */
 const onBothProfiles: Readonly<Record<string, { readonly without: readonly string[] }>> = {
+  'end-to-end': { without: [] },
   // These test what the tests are made of.
   faults: { without: ['checker', 'oracle'] },
 };
