@@ -21,8 +21,8 @@ export interface Member {
   owner(): string | undefined;
   /** Resolves when a process is ready; `but` names one that does not count. */
   ready(but?: number): Promise<number>;
-  /** `kill -9`, of one that is stopped, too; resolves with the id of what is gone. */
-  kill(): Promise<number>;
+  /** `kill -9`, of one that is stopped, too; resolves with the id of what is gone. Another comes after `away`. */
+  kill(away?: Promise<unknown>): Promise<number>;
   /** SIGTERM, and another comes, as when an operator restarts it. */
   restart(): Promise<void>;
   /** SIGSTOP. */
@@ -32,17 +32,22 @@ export interface Member {
   stop(): Promise<void>;
 }
 
+export interface MemberOptions {
+  readonly environment: Readonly<Record<string, string>>;
+  write(text: string): void;
+}
+
 const restartPauseMs = 100;
 
 export function startMember(
   { name, part }: Pick<Member, 'name' | 'part'>,
-  environment: Readonly<Record<string, string>>,
-  write: (text: string) => void,
+  { environment, write }: MemberOptions,
 ): Member {
   const file = fileURLToPath(new URL(`../../apps/${part}/main.js`, import.meta.url));
   let child: ChildProcess | undefined;
   let owner: string | undefined;
-  let stopping = false;
+  let comesBack: Promise<unknown> = Promise.resolve();
+  const stopping = new AbortController();
 
   const runOnce = async (): Promise<void> => {
     const running = fork(file, [], {
@@ -62,9 +67,10 @@ export function startMember(
     write(`${name} ended: ${signal ?? code}\n`);
   };
   const run = async (): Promise<void> => {
-    while (!stopping) {
+    while (!stopping.signal.aborted) {
       await runOnce();
-      if (!stopping) await delay(restartPauseMs);
+      await Promise.race([comesBack, aborted(stopping.signal)]);
+      await delay(restartPauseMs, undefined, { signal: stopping.signal }).catch(() => {});
     }
   };
   const running = run();
@@ -77,7 +83,8 @@ export function startMember(
     owner: () => owner,
     ready: (but) =>
       until(`${name} to be ready`, () => owner !== undefined && child?.pid !== but && child?.pid),
-    async kill() {
+    async kill(away = Promise.resolve()) {
+      comesBack = away;
       const victim = await pidNow();
       killNow(victim);
       await gone([victim]);
@@ -92,7 +99,7 @@ export function startMember(
     pause: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),
     async stop() {
-      stopping = true;
+      stopping.abort();
       child?.kill('SIGTERM');
       child?.kill('SIGCONT');
       await running;
@@ -100,3 +107,6 @@ export function startMember(
   };
   return member;
 }
+
+const aborted = (signal: AbortSignal): Promise<unknown> =>
+  signal.aborted ? Promise.resolve() : once(signal, 'abort');

@@ -93,8 +93,8 @@ export async function startSite(
           DAGUERRE_TEST_CRASH_FILE: crashFile,
           TMPDIR: directory,
         };
-        const member = startMember({ name, part }, environment, (text) => pieces.push(text));
-        members.push(member);
+        const write = (text: string): void => void pieces.push(text);
+        members.push(startMember({ name, part }, { environment, write }));
       }
     stops.push(() => Promise.all(members.map((member) => member.stop())));
     await Promise.all(members.map((member) => member.ready()));
