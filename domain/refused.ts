@@ -37,6 +37,7 @@ export type RefusalCode =
   | 'definition-unknown'
   | 'definition-exists'
   | 'webhook-unknown'
+  | 'project-unknown'
   | 'bulk-import-unknown'
   | 'bulk-import-over';
 

@@ -23,12 +23,15 @@ import { type RecentOptions, recentFacts } from './events/recent.ts';
 import { eventRoutes } from './events/routes.ts';
 import type { StreamPace } from './events/stream.ts';
 import { type Streams, streams } from './events/streams.ts';
+import type { HistoryPorts } from './history/ports.ts';
+import { historyRoutes } from './history/routes.ts';
 import type { HouseRules } from './house-rules.ts';
 import type { Identity } from './identity.ts';
 import { imports } from './imports.ts';
 import { locator } from './locator.ts';
 import { metadefCommands } from './metadef-commands.ts';
 import { type GatewayQuota, noQuota } from './quota.ts';
+import { readings } from './reading.ts';
 import { recordingRefusals } from './recording-refusals.ts';
 import type { Refusals } from './refusals.ts';
 import { requestLog } from './request-log.ts';
@@ -79,6 +82,7 @@ export interface AppPorts extends HouseRules {
   readonly quota?: GatewayQuota;
   readonly events: EventSettings;
   readonly webhooks: WebhookSettings;
+  readonly history: Omit<HistoryPorts, 'log'>;
   readonly dataDir: string;
   readonly publicEndpoint: string | undefined;
   /** What `OpenStack-image-import-methods` announces. */
@@ -187,6 +191,12 @@ export function app(ports: AppPorts): App {
     access,
     identity: ports.identity,
     region,
+  });
+
+  historyRoutes(router, {
+    ...ports.history,
+    ...{ log, images, metadefs, pages, imageAccess: access },
+    readingOf: readings({ access, schema, stores, showing }),
   });
 
   const { personal, webhooks } = ports;

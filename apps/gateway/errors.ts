@@ -51,6 +51,7 @@ const statusOf = {
   'definition-unknown': 404,
   'definition-exists': 409,
   'webhook-unknown': 404,
+  'project-unknown': 404,
   'bulk-import-unknown': 404,
   'bulk-import-over': 409,
 } satisfies Record<RefusalCode, number>;

@@ -1,3 +1,4 @@
+import { historyAccess } from '../../domain/history/access.ts';
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import { metadefAccess } from '../../domain/metadef/access.ts';
@@ -5,6 +6,7 @@ import { webhookAccess } from '../../domain/webhook/access.ts';
 import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
+import { peopleIn } from '../../infra/personal/people.ts';
 import { personalRecords } from '../../infra/personal/records.ts';
 import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
@@ -17,6 +19,9 @@ import { postgresProgress } from '../../infra/webhooks/progress-store.ts';
 import { postgresVault } from '../../infra/webhooks/vault.ts';
 import { eventsProjection } from '../../projections/events/projection.ts';
 import { eventQueries } from '../../projections/events/queries.ts';
+import { pastQueries } from '../../projections/history/past.ts';
+import { historyProjection } from '../../projections/history/projection.ts';
+import { historyQueries } from '../../projections/history/queries.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { metadefQueries } from '../../projections/metadefs/queries.ts';
 import { taskQueries } from '../../projections/tasks/queries.ts';
@@ -80,6 +85,10 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const webhooksShown = visible(queries, postgresUrl, {
     log: logger,
     models: [webhooksProjection.name],
+  });
+  const historyShown = visible(queries, postgresUrl, {
+    log: logger,
+    models: [historyProjection.name],
   });
   const poster = posterOf(config);
   const heartbeat = startHeartbeat(leases, {
@@ -157,6 +166,13 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
       progress: postgresProgress(queries),
       quota: config['webhook-endpoint-quota'],
     },
+    history: {
+      changes: historyQueries(queries),
+      past: pastQueries(queries),
+      visible: historyShown,
+      people: peopleIn(besideLog),
+      access: historyAccess(policy),
+    },
     dataDir: config['data-dir'],
     publicEndpoint: config['public-endpoint'],
     importMethods: enabledMethods(config['import-methods']),
@@ -186,6 +202,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await shown.close();
   await toldOutside.close();
   await webhooksShown.close();
+  await historyShown.close();
   poster.close();
   await log.close();
   await Promise.all([queries.end(), leases.end(), besideLog.end()]);

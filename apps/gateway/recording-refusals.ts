@@ -29,10 +29,17 @@ function refusalFrom(error: unknown, action: string, target: string | null): Ref
   return { action, rule: error.rule, target, code: error.code };
 }
 
-/** The id of an image, a webhook or a bulk import, or the name of a namespace of metadata definitions. */
+const lookingBack = '/history/v1/';
+
+/** The id of an image, a webhook, a bulk import or a project, or the name of a namespace of metadata definitions. */
 function targetIn(path: string): string | null {
+  if (path.startsWith(lookingBack))
+    return targetIn(
+      path.replace(lookingBack, '/v2/').replace('/metadefs/', '/metadefs/namespaces/'),
+    );
   const [, , collection, part = '', namespace] = path.split('/', 5);
   if (collection === 'images' && isUuid(part)) return part.toLowerCase();
+  if (collection === 'projects') return percentDecoded(part, 'The URL');
   if (collection === 'v1' && ['endpoints', 'imports'].includes(part) && isUuid(namespace ?? ''))
     return namespace?.toLowerCase() ?? null;
   if (collection !== 'metadefs' || part !== 'namespaces' || namespace === undefined) return null;

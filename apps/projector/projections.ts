@@ -1,6 +1,7 @@
 import type { Config } from '../../infra/config/config.ts';
 import { isLimited } from '../../infra/limits/settings.ts';
 import { eventsProjection } from '../../projections/events/projection.ts';
+import { historyProjection } from '../../projections/history/projection.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
 import { metadefsProjection } from '../../projections/metadefs/projection.ts';
 import type { Projection } from '../../projections/projection.ts';
@@ -16,13 +17,17 @@ export const projections: readonly Projection<object>[] = [
   tasksProjection,
   quotaProjection,
   webhooksProjection,
+  historyProjection,
 ];
 
 /** Without what nobody asks with this configuration. */
 export const projectionsFor = (config: Config): readonly Projection<object>[] =>
   projections.filter((projection) => projection !== quotaProjection || isLimited(config));
 
-/** The read models that the API answers from: a success waits until all of them show it. */
+/**
+ * The read models that the API answers from: a success waits until all of them show it. Not history, which writes several
+ * rows for each event: who looks back waits for it instead, so that everybody reads what was acknowledged before.
+ */
 export const answeredFrom: readonly string[] = [
   imagesProjection.name,
   metadefsProjection.name,

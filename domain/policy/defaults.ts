@@ -24,6 +24,7 @@ const aliases = {
   metadef_default: '',
   metadef_admin: 'rule:context_is_admin',
   manage_image_cache: 'rule:context_is_admin',
+  auditor: 'role:auditor or rule:context_is_admin',
 } as const;
 
 const images = {
@@ -105,6 +106,22 @@ const webhooks = {
   redeliver_webhook: ownerMember,
 } as const;
 
+const ownHistory = 'rule:auditor or (role:reader and project_id:%(project_id)s)';
+
+/**
+ * History, which Glance has not. `get_all_history` is what shows the history of every project, and attempts that were
+ * refused; the others are of the caller's own. `get_past_image` is asked of the image as it was.
+ */
+const history = {
+  get_all_history: 'rule:auditor',
+  get_image_history: ownHistory,
+  get_metadef_history: ownHistory,
+  get_project_history: ownHistory,
+  get_history_events: ownHistory,
+  get_past_images: ownHistory,
+  get_past_image: `rule:auditor or (role:reader and (${audience}))`,
+} as const;
+
 /** Bulk imports, which Glance has not. What their items do is asked of the rules of images, one by one. */
 const bulk = {
   get_bulk_imports: ownerReader,
@@ -114,7 +131,14 @@ const bulk = {
 } as const;
 
 /** What a call can ask (Image API, "Default rules"; names and aliases as in Glance's own policy file). */
-export const actionRules = { ...images, ...service, ...metadefs, ...webhooks, ...bulk } as const;
+export const actionRules = {
+  ...images,
+  ...service,
+  ...metadefs,
+  ...webhooks,
+  ...history,
+  ...bulk,
+} as const;
 
 /** The policy without an operator's file. An override of an alias reaches every rule that refers to it. */
 export const defaultRules = { ...aliases, ...actionRules } as const;

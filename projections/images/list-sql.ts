@@ -49,6 +49,11 @@ function parameters() {
 }
 type Add = (value: unknown) => string;
 
+/** What a listing reads, as items of `from`: one or several that together hold each image once. */
+export type Sources = (add: Add) => readonly string[];
+
+const live: Sources = () => ['images.image'];
+
 /**
  * One page by keyset: rows behind the marker in sort order, never an offset. Where a caller may see several kinds of
  * images, each kind is a branch of its own that stops after one page (measured 20 × against `or`). Undefined when
@@ -58,6 +63,7 @@ export function listStatement(
   query: ListQuery,
   marker: ImageRecord | undefined,
   columns: string,
+  sources: Sources = live,
 ): Statement | undefined {
   const { values, add } = parameters();
   const kinds = visibleKinds(query, add);
@@ -71,8 +77,10 @@ export function listStatement(
   const order = sort.map(({ key, direction }) => `${sortExpression[key]} ${direction}`).join(', ');
   // The limit is written out: the planner must know how few rows are wanted.
   const page = `order by ${order} limit ${Math.trunc(query.limit)}`;
-  const branches = kinds.map(
-    (kind) => `select * from images.image where ${[kind, ...conditions].join(' and ')} ${page}`,
+  const branches = sources(add).flatMap((source) =>
+    kinds.map(
+      (kind) => `select * from ${source} where ${[kind, ...conditions].join(' and ')} ${page}`,
+    ),
   );
   const text =
     branches.length === 1

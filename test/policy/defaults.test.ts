@@ -85,6 +85,7 @@ const onImages = {
   add_member: ownerMember,
   delete_member: ownerMember,
   modify_member: open('YFFFFFF--', 'YFFYYY---', 'YFF------'),
+  get_past_image: open('YYYYYYY--', 'YYYYYY---', 'YYY------'),
 } as const;
 
 /** Of an image for the project `owners` that is not there yet. */
@@ -114,6 +115,12 @@ const onNothing = {
   get_bulk_import: readers,
   add_bulk_import: 'YYFYYYYFF',
   modify_bulk_import: 'YYFYYYYFF',
+  get_all_history: admins,
+  get_image_history: readers,
+  get_metadef_history: readers,
+  get_project_history: readers,
+  get_history_events: readers,
+  get_past_images: readers,
 } as const;
 
 type ByOpenness = Pick<ByVisibility, 'public' | 'private'>;
@@ -211,6 +218,6 @@ describe('the default policy', () => {
 
   test('was asked in every cell of these tables', (context) => {
     context.diagnostic(`${cells} cells of the default policy`);
-    assert.equal(cells, (21 * 4 + 1 * 4 + 21 + 25 * 2) * 9);
+    assert.equal(cells, (22 * 4 + 1 * 4 + 27 + 25 * 2) * 9);
   });
 });

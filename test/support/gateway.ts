@@ -9,6 +9,7 @@ import { usualHouseRules } from '../../apps/gateway/house-rules.ts';
 import { logTail } from '../../apps/gateway/log-tail.ts';
 import { defaultBounds, recordRefusals } from '../../apps/gateway/refusals.ts';
 import { gatewayServer } from '../../apps/gateway/server.ts';
+import { historyAccess } from '../../domain/history/access.ts';
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import { metadefAccess } from '../../domain/metadef/access.ts';
@@ -28,6 +29,7 @@ import { memoryProgress } from '../../infra/webhooks/memory.ts';
 import { webhookPoster } from '../../infra/webhooks/post.ts';
 import { memoryVault } from '../../infra/webhooks/vault.ts';
 import { memoryEvents } from './gateway-events.ts';
+import { memoryHistory, memoryPast } from './gateway-history.ts';
 import { memoryImages } from './gateway-images.ts';
 import { memoryMetadefs } from './gateway-metadefs.ts';
 import { memoryTasks } from './gateway-tasks.ts';
@@ -149,6 +151,13 @@ export async function startGateway(
       poster,
       progress: memoryProgress(),
       quota: 20,
+    },
+    history: {
+      changes: memoryHistory(log),
+      past: memoryPast(log),
+      visible: images,
+      people: { behind: async () => new Map() },
+      access: historyAccess(parsePolicy(null)),
     },
     dataDir,
     publicEndpoint: undefined,

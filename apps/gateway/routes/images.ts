@@ -9,13 +9,14 @@ import type { Call } from '../call.ts';
 import { type Commands, unknownImage } from '../commands.ts';
 import type { Locator } from '../locator.ts';
 import { lookedAt, withoutLocations } from '../patched-locations.ts';
+import { readings } from '../reading.ts';
 import { creationFrom } from '../wire/create.ts';
-import { imageDocument, type Reading } from '../wire/image.ts';
+import { imageDocument } from '../wire/image.ts';
 import { pageDocument } from '../wire/image-page.ts';
 import type { ImageSchema } from '../wire/image-schema.ts';
 import { patchFrom, patchVersion } from '../wire/json-patch.ts';
 import { listQueryFrom, type PageSizes } from '../wire/list-query.ts';
-import { placesOf, type Showing } from '../wire/places.ts';
+import type { Showing } from '../wire/places.ts';
 import { parametersOf } from '../wire/query-string.ts';
 import { imageIdOf } from './image-id.ts';
 import type { GatewayRouter } from './routes.ts';
@@ -51,11 +52,7 @@ export function imageRoutes(
     keepDeletedMs: number | null;
   },
 ): void {
-  const readingOf = ({ caller }: Call): Reading => ({
-    isReadable: (property) => access.ruleAgainst('read', property, caller) === undefined,
-    schema,
-    placesOf: (record) => placesOf(record, access.isAdmin(caller), stores, showing),
-  });
+  const readingOf = readings({ access, schema, stores, showing });
 
   router.post('/v2/images', async (ctx) => {
     const { imageId, attributes } = creationFrom(await jsonBody(ctx), ctx.call.caller, schema);

@@ -8,10 +8,12 @@ const minorsOf = (hasSeveralStores: boolean): readonly number[] =>
     : [15, 9, 17, 7, 6, 5, 4, 3, 2, 1, 0];
 const currentMinor = 17;
 
+/** No part of the Image API: they have versions of their own. */
+const ours: ReadonlySet<string> = new Set(['events', 'webhooks', 'history']);
+
 /**
  * Finds the version in the `Accept` header or the path's first segment, and lets `/v2.N/…` go on as `/v2/…`.
- * `/versions` and every unknown version are answered here, with what there is and without asking who calls. `/events`
- * and `/webhooks` are no part of the Image API and have versions of their own.
+ * `/versions` and every unknown version are answered here, with what there is and without asking who calls.
  */
 export const versions = (baseUrl: BaseUrl, hasSeveralStores: boolean): Middleware => {
   const minors = minorsOf(hasSeveralStores);
@@ -23,7 +25,7 @@ export const versions = (baseUrl: BaseUrl, hasSeveralStores: boolean): Middlewar
     };
     const [, first = ''] = ctx.path.split('/', 2);
     if (first === 'versions') return choices(200);
-    if (first === 'events' || first === 'webhooks') return next();
+    if (ours.has(first)) return next();
     const accepted = /^application\/vnd\.openstack\.images-([^\s;,]*)/.exec(ctx.get('Accept'))?.[1];
     if (!offered.has(accepted ?? first)) return choices(300);
     ctx.path = accepted === undefined ? `/v2${ctx.path.slice(first.length + 1)}` : `/v2${ctx.path}`;

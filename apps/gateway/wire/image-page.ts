@@ -13,16 +13,17 @@ export function pageDocument(
   parameters: Parameters,
   limit: number,
   reading: Reading,
+  path = '/v2/images',
 ): JsonObject {
   const unmarked = parameters.filter(([name]) => name !== 'marker');
   const last = isFull(page, limit) ? page.at(-1) : undefined;
   return {
     images: shown.map((record) => imageDocument(record, reading)),
-    first: link(unmarked),
-    ...(last === undefined ? {} : { next: link([...unmarked, ['marker', last.id]]) }),
+    first: link(path, unmarked),
+    ...(last === undefined ? {} : { next: link(path, [...unmarked, ['marker', last.id]]) }),
     schema: '/v2/schemas/images',
   };
 }
 
-const link = (parameters: Parameters): string =>
-  parameters.length === 0 ? '/v2/images' : `/v2/images?${queryStringOf(parameters)}`;
+const link = (path: string, parameters: Parameters): string =>
+  parameters.length === 0 ? path : `${path}?${queryStringOf(parameters)}`;

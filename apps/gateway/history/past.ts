@@ -1,0 +1,69 @@
+import type { Access } from '../../../domain/image/access.ts';
+import { expectNoBody } from '../body.ts';
+import type { Call, GatewayContext } from '../call.ts';
+import { unknownImage } from '../commands.ts';
+import { imageDocument, type Reading } from '../wire/image.ts';
+import { pageDocument } from '../wire/image-page.ts';
+import { listQueryFrom, type PageSizes } from '../wire/list-query.ts';
+import type { Parameters } from '../wire/query-string.ts';
+import { asOfNames, positionAsked } from './as-of.ts';
+import { type HistoryPorts, viewerOf } from './ports.ts';
+import { knowing } from './query.ts';
+
+/** Images as they were, in the very documents of the Image API. */
+export interface PastImagePorts extends HistoryPorts {
+  readonly imageAccess: Access;
+  readonly readingOf: (call: Call) => Reading;
+  readonly pages: PageSizes;
+}
+
+/** Says which position was meant: asked for again by it, the answer is the same for ever. */
+const answeredAt = (ctx: GatewayContext, at: bigint): void => {
+  ctx.set('Daguerre-As-Of-Position', String(at));
+};
+
+/** 404 for an image that did not exist then, or that the caller could not have seen. */
+export async function showPast(
+  ctx: GatewayContext,
+  ports: PastImagePorts,
+  imageId: string,
+  parameters: Parameters,
+): Promise<void> {
+  const { access, past, readingOf } = ports;
+  const { caller } = ctx.call;
+  knowing(parameters, asOfNames);
+  access.requireProjectScope('get_past_image', caller);
+  const at = await positionAsked(ports, parameters);
+  const record = await past.show(imageId, at);
+  if (record === undefined) throw unknownImage(imageId);
+  if (!access.allowsPast(record, caller)) throw unknownImage(imageId, 'get_past_image');
+  answeredAt(ctx, at);
+  ctx.body = imageDocument(record, readingOf(ctx.call));
+}
+
+/** The listing of then; its links stay at the position. */
+export async function listPast(
+  ctx: GatewayContext,
+  ports: PastImagePorts,
+  parameters: Parameters,
+): Promise<void> {
+  expectNoBody(ctx.req);
+  const { access, past, pages, readingOf } = ports;
+  const { caller } = ctx.call;
+  const asked = parameters.filter(([name]) => !asOfNames.includes(name));
+  const { projectId, seesAll } = viewerOf(access, caller);
+  const reading = readingOf(ctx.call);
+  const query = listQueryFrom(asked, { projectId, isAdmin: seesAll }, reading, pages);
+  access.authorizeOwn('get_past_images', caller);
+  const at = await positionAsked(ports, parameters);
+  const page = await past.list(query, at);
+  const shown = page.filter((record) => access.allowsPast(record, caller));
+  answeredAt(ctx, at);
+  ctx.body = pageDocument(
+    { page, shown },
+    [...asked, ['as_of_position', String(at)]],
+    query.limit,
+    reading,
+    '/history/v1/images',
+  );
+}

@@ -1,0 +1,110 @@
+import type { RecordedEvent } from '../../domain/event-log.ts';
+import type { NamespaceEvent } from '../../domain/metadef/events.ts';
+import { evolve as evolveNamespace } from '../../domain/metadef/state.ts';
+import { type Standing, standingAfter } from '../../domain/outside/standing.ts';
+import type { QuotaEvent } from '../../domain/quota/events.ts';
+import { noneOpen, quota } from '../../domain/quota/quota.ts';
+import type { WebhookEvent } from '../../domain/webhook/events.ts';
+import { evolve as evolveWebhook } from '../../domain/webhook/state.ts';
+import { fold as foldImage, type ImageEntry, type ImageRow } from '../images/fold.ts';
+import { recordFields } from '../images/projection.ts';
+import type { Entry } from '../projection.ts';
+import { emptyNamespace, type HistoryKind, historyKinds, type Subject } from './subject.ts';
+
+/** An image as it is since an event. */
+export interface Version extends ImageRow {
+  /** Position of that event. */
+  readonly from: bigint;
+}
+
+export type HistoryParts = { readonly image: Version; readonly subject: Subject };
+export type HistoryEntry = Entry<HistoryParts>;
+
+const kindsByPrefix: Readonly<Record<string, HistoryKind>> = historyKinds;
+
+export const historyKindOf = (streamId: string): HistoryKind | undefined => {
+  const prefix = streamId.slice(0, streamId.indexOf('-'));
+  return Object.hasOwn(kindsByPrefix, prefix) ? kindsByPrefix[prefix] : undefined;
+};
+
+/** What a stream is about, by its own id. */
+export const objectOf = (streamId: string): string => streamId.slice(streamId.indexOf('-') + 1);
+
+/** Images by their own id, as the queries want it; everything else by its stream. */
+export const historyKeyOf = ({ streamId }: RecordedEvent): string | undefined => {
+  const kind = historyKindOf(streamId);
+  return kind === 'image' ? objectOf(streamId) : kind && streamId;
+};
+
+/** An entry as the read model of images has it. */
+export const asImage = ({ image, subject }: HistoryEntry): ImageEntry =>
+  subject?.kind === 'image'
+    ? { image, work: subject.work ?? undefined, kept: subject.kept ?? undefined }
+    : {};
+
+export const standingOf = ({ subject }: HistoryEntry): Standing | undefined =>
+  subject !== undefined && 'standing' in subject ? (subject.standing ?? undefined) : undefined;
+
+export function fold(entry: HistoryEntry, event: RecordedEvent): HistoryEntry {
+  const { subject } = entry;
+  switch (historyKindOf(event.streamId)) {
+    case 'image':
+      return foldVersion(entry, event);
+    case 'namespace': {
+      const before = subject?.kind === 'namespace' ? subject : emptyNamespace;
+      const state = evolveNamespace(before.state, event as unknown as NamespaceEvent);
+      const standing = standingAfter(before.standing ?? undefined, event) ?? null;
+      if (state === before.state && standing === before.standing) return entry;
+      return { subject: { kind: 'namespace', standing, state } };
+    }
+    case 'webhook': {
+      const before = subject?.kind === 'webhook' ? subject.state : ({ status: 'absent' } as const);
+      const state = evolveWebhook(before, event as unknown as WebhookEvent);
+      return state === before ? entry : { subject: { kind: 'webhook', state } };
+    }
+    case 'project': {
+      const before = subject?.kind === 'project' ? subject.state.ledger : noneOpen;
+      const ledger = quota.evolve(before, event as unknown as QuotaEvent);
+      const state = { ledger, revision: event.revision };
+      return { subject: { kind: 'project', state } };
+    }
+    default:
+      return entry;
+  }
+}
+
+/** A version ends where a client would see another: what goes on inside an upload moves none. */
+function foldVersion(entry: HistoryEntry, event: RecordedEvent): HistoryEntry {
+  const before = asImage(entry);
+  const { image, work, kept } = foldImage(before, event);
+  const standing = standingAfter(standingOf(entry), event);
+  if (standing === undefined) return entry;
+  const { subject } = entry;
+  const isSameSubject =
+    subject?.kind === 'image' &&
+    subject.standing === standing &&
+    subject.work === (work ?? null) &&
+    subject.kept === (kept ?? null);
+  return {
+    image: image === before.image ? entry.image : image && versionOf(entry.image, image, event),
+    subject: isSameSubject
+      ? subject
+      : { kind: 'image', standing, work: work ?? null, kept: kept ?? null },
+  };
+}
+
+function versionOf(
+  before: Version | undefined,
+  image: ImageRow,
+  { position }: RecordedEvent,
+): Version {
+  const goesOn =
+    before !== undefined && recordFields.every((field) => isSame(before[field], image[field]));
+  return { ...image, from: goesOn ? before.from : position };
+}
+
+const isSame = (one: unknown, other: unknown): boolean =>
+  one === other ||
+  (typeof one === 'object' &&
+    typeof other === 'object' &&
+    JSON.stringify(one) === JSON.stringify(other));

@@ -1,0 +1,64 @@
+import type { Json } from '../../domain/json.ts';
+import type { ImageEntry } from '../images/fold.ts';
+import type { ImageRecord } from '../images/record.ts';
+import { nothingKnown, type Value, type Values, valuesFrom } from './differences.ts';
+
+type FieldOf = readonly [name: string, of: (image: ImageRecord) => Json];
+
+/** By the names of the Image API. */
+const fields: readonly FieldOf[] = [
+  ['name', ({ name }) => name],
+  ['status', ({ status }) => status],
+  ['visibility', ({ visibility }) => visibility],
+  ['owner', ({ owner }) => owner],
+  ['protected', (image) => image.protected],
+  ['os_hidden', ({ hidden }) => hidden],
+  ['disk_format', ({ diskFormat }) => diskFormat],
+  ['container_format', ({ containerFormat }) => containerFormat],
+  ['min_disk', ({ minDisk }) => minDisk],
+  ['min_ram', ({ minRam }) => minRam],
+  ['size', ({ size }) => size],
+  ['virtual_size', ({ virtualSize }) => virtualSize],
+  ['checksum', ({ checksum }) => checksum],
+  ['os_hash_algo', ({ hashAlgorithm }) => hashAlgorithm],
+  ['os_hash_value', ({ hashValue }) => hashValue],
+  [
+    'locations',
+    ({ locations }) => (locations.length === 0 ? null : (locations as unknown as Json)),
+  ],
+  ['import', ({ imports }) => imports as unknown as Json],
+  ['failure', ({ failure }) => failure],
+];
+
+const known = new WeakMap<ImageRecord, Values>();
+
+/** Everything of an image but its times, which are those of its events. */
+export function imageValues(image: ImageRecord): Values {
+  const before = known.get(image);
+  if (before !== undefined) return before;
+  const values = valuesFrom(valuesOf(image));
+  known.set(image, values);
+  return values;
+}
+
+function* valuesOf(image: ImageRecord): Generator<Value> {
+  for (const [name, of] of fields) yield { kind: 'field', name, value: of(image) };
+  for (const [name, value] of Object.entries(image.properties))
+    yield { kind: 'property', name, value };
+  for (const name of image.tags) yield { kind: 'tag', name, value: true };
+  for (const { projectId, status } of image.members)
+    yield { kind: 'member', name: projectId, value: status };
+}
+
+/**
+ * What an image's rows amount to. While its deletion is scheduled it is what it was but for its status; of a deleted one
+ * nothing is left but that.
+ */
+export function valuesOfImage({ image, kept, work }: ImageEntry, existed: boolean): Values {
+  if (image !== undefined) return imageValues(image);
+  if (kept !== undefined) return withStatus(imageValues(kept.image), 'pending_delete');
+  return existed || work !== undefined ? withStatus(nothingKnown, 'deleted') : nothingKnown;
+}
+
+const withStatus = (values: Values, status: string): Values =>
+  new Map(values).set('field status', { kind: 'field', name: 'status', value: status });

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import type { Pool, QueryArrayResult } from 'pg';
+import { isVisibleTo } from '../../domain/image/visibility.ts';
+import { type Images, MarkerInvisible, MarkerUnknown } from './images.ts';
+import type { Filter, ListQuery } from './list-query.ts';
+import { listStatement, type Sources } from './list-sql.ts';
+import { isFull, weightOfPage } from './page.ts';
+import type { ImageRecord } from './record.ts';
+import { recordColumns, recordFrom, type Values } from './record-from.ts';
+
+/** Most listings that a connection keeps a plan for: clients can make up more shapes than Postgres should remember. */
+const mostNamed = 256;
+
+/**
+ * A page is read in parts, each behind the last image of the one before, so that large images do not all come at once:
+ * the first tells whether the rest may come whole.
+ */
+const partWeight = 4 * 1024 * 1024;
+const partRows = 25;
+
+/** Runs a statement, named or not, and gives every value as Postgres writes it. */
+export type Ask = (
+  name: string | undefined,
+  text: string,
+  values: readonly unknown[],
+) => Promise<readonly Values[]>;
+
+/** What the pool makes of a type is none of our business here. */
+const asText = { getTypeParser: () => (value: string) => value };
+
+export const askOf =
+  (pool: Pool): Ask =>
+  async (name, text, values) => {
+    const result: QueryArrayResult<(string | null)[]> = await pool.query({
+      text,
+      values: [...values],
+      rowMode: 'array',
+      types: asText,
+      ...(name === undefined ? {} : { name }),
+    });
+    return result.rows;
+  };
+
+/** Names for statements that are worth a plan kept on every connection. */
+export function planNames(prefix: string): (text: string) => string | undefined {
+  const named = new Map<string, string>();
+  return (text) => {
+    const known = named.get(text);
+    if (known !== undefined || named.size >= mostNamed) return known;
+    const name = `${prefix}-${createHash('sha1').update(text).digest('base64url')}`;
+    named.set(text, name);
+    return name;
+  };
+}
+
+/** `Images.list`, of whatever `sources` hold (the live images by default) and `show` shows. */
+export async function listed(
+  query: ListQuery,
+  {
+    ask,
+    show,
+    sources,
+    nameOf = () => undefined,
+  }: {
+    readonly ask: Ask;
+    readonly show: Images['show'];
+    readonly sources?: Sources;
+    readonly nameOf?: (text: string) => string | undefined;
+  },
+): Promise<readonly ImageRecord[]> {
+  const marker = await markerOf(query, show);
+  if (query.limit === 0 || !query.filters.every(canMatch)) return [];
+  let page: readonly ImageRecord[] = [];
+  let last = marker;
+  while (!isFull(page, query.limit)) {
+    const wanted = query.limit - page.length;
+    const light = page.length > 0 && (weightOfPage(page) / page.length) * wanted <= partWeight;
+    const limit = light ? wanted : Math.min(wanted, partRows);
+    const statement = listStatement({ ...query, limit }, last, recordColumns, sources);
+    if (statement === undefined) break;
+    const { text, values, plannedOnce } = statement;
+    const found = await ask(plannedOnce ? nameOf(text) : undefined, text, values);
+    const part = found.map(recordFrom);
+    // An image that changed meanwhile may have moved behind those of a part that it was in.
+    const known = new Set(page.map(({ id }) => id));
+    page = [...page, ...part.filter(({ id }) => !known.has(id))];
+    last = part.at(-1);
+    if (part.length < limit) break;
+  }
+  return page;
+}
+
+async function markerOf(
+  { marker, viewer }: ListQuery,
+  show: Images['show'],
+): Promise<ImageRecord | undefined> {
+  if (marker === undefined) return undefined;
+  const image = await show(marker);
+  if (image === undefined) throw new MarkerUnknown(marker);
+  if (!isVisibleTo(image, viewer)) throw new MarkerInvisible(marker);
+  return image;
+}
+
+/** Postgres has no text with NUL, so nothing that it holds equals one. */
+export const storable = (text: string): boolean => !text.includes('\0');
+
+function canMatch(filter: Filter): boolean {
+  if (filter.kind === 'one-of') return filter.values.every(storable);
+  if (filter.kind === 'property') return storable(filter.name) && storable(filter.value);
+  return filter.kind === 'text' || filter.kind === 'tag' ? storable(filter.value) : true;
+}
