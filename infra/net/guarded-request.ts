@@ -1,11 +1,17 @@
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
+import { errorCode } from '../files/files.ts';
 import { type AddressGuard, type Admitted, UrlRefused } from './address-guard.ts';
+import type { Connections } from './connections.ts';
 
 export interface GuardedAsk {
   readonly method: 'GET' | 'HEAD';
   readonly headers?: OutgoingHttpHeaders;
+  /** Sent to the URL's own origin only, and not to where it leads on to. */
+  readonly ownHeaders?: OutgoingHttpHeaders;
+  /** Where none are given, each request has its own. */
+  readonly connections?: Connections;
   /** Longest wait for an answer of each hop, and longest silence in its body. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -15,10 +21,18 @@ export interface GuardedAnswer {
   /** Consume or destroy it. Errors, too, when nothing came for `timeoutMs`. */
   readonly response: IncomingMessage;
   readonly status: number;
+  /** Who answered, after all redirects. */
+  readonly url: URL;
 }
 
 const mostRedirects = 5;
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** How many kept connections can turn out to have been closed, one after the other. */
+const mostStale = 3;
+
+/** What a redirect says besides is read so far, that its connection may be kept. */
+const mostAsideBytes = 64 * 1024;
 
 /**
  * A request to a URL that a stranger chose. Every hop passes the guard, and goes to an address that the guard has seen:
@@ -30,15 +44,28 @@ export async function guardedRequest(
   ask: GuardedAsk,
 ): Promise<GuardedAnswer> {
   let at = text;
+  let own: string | undefined;
   for (let hops = 0; hops <= mostRedirects; hops++) {
-    const response = await answered(await admitted(guard, at, ask), ask);
+    const to = await admitted(guard, at, ask);
+    own ??= to.url.origin;
+    const { ownHeaders, ...rest } = ask;
+    const isOwn = ownHeaders !== undefined && to.url.origin === own;
+    const headers = isOwn ? { ...ask.headers, ...ownHeaders } : (ask.headers ?? {});
+    const response = await answeredAtLast(to, { ...rest, headers });
     const { location } = response.headers;
     const status = response.statusCode ?? 0;
-    if (!redirects.has(status) || location === undefined) return { response, status };
-    response.destroy();
+    if (!redirects.has(status) || location === undefined) return { response, status, url: to.url };
+    leave(response);
     at = nextHop(location, at);
   }
   throw new UrlRefused(`the URL leads on more than ${mostRedirects} times`);
+}
+
+/** A short answer is read to its end, for the sake of its connection. */
+function leave(response: IncomingMessage): void {
+  const length = Number(response.headers['content-length'] ?? Number.NaN);
+  if (length <= mostAsideBytes) response.resume();
+  else response.destroy();
 }
 
 /** As it was written where it is absolute: the guard has to see how a host is spelt. */
@@ -63,9 +90,25 @@ async function admitted(
   return Promise.race([guard.admit(text), late]).finally(() => clearTimeout(timer));
 }
 
+/** A kept connection that the other side has closed meanwhile says nothing of the other side. */
+async function answeredAtLast(to: Admitted, ask: GuardedAsk): Promise<IncomingMessage> {
+  for (let stale = 0; ; stale++) {
+    try {
+      return await answered(to, ask);
+    } catch (error) {
+      if (!(error instanceof StaleConnection)) throw error;
+      if (stale === mostStale) throw error.cause;
+    }
+  }
+}
+
+class StaleConnection extends Error {}
+
+const closedMeanwhile: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE']);
+
 function answered(
   { url, addresses }: Admitted,
-  { method, headers, timeoutMs, signal }: GuardedAsk,
+  { method, headers, timeoutMs, signal, connections }: GuardedAsk,
 ): Promise<IncomingMessage> {
   const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
@@ -74,7 +117,7 @@ function answered(
       {
         method,
         headers: { 'Accept-Encoding': 'identity', 'User-Agent': 'Daguerre', ...headers },
-        agent: false,
+        agent: connections?.agentFor({ url, addresses }) ?? false,
         lookup: pinned(addresses),
         timeout: timeoutMs,
         ...(signal === undefined ? {} : { signal }),
@@ -89,7 +132,8 @@ function answered(
     const late = setTimeout(() => sent.destroy(new Error('no answer in time')), timeoutMs);
     sent.on('error', (error) => {
       clearTimeout(late);
-      reject(error);
+      const isStale = sent.reusedSocket && closedMeanwhile.has(errorCode(error));
+      reject(isStale ? new StaleConnection('closed meanwhile', { cause: error }) : error);
     });
     sent.on('timeout', () => sent.destroy(new Error(`silent for ${timeoutMs} ms`)));
     sent.end();

@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A budget of bytes per second that many downloads share. */
+export interface Pace {
+  /** Resolves when so many bytes more are within the budget. Rejects with the signal's reason. */
+  take(bytes: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Lets bytes through in the order in which they ask; a pause is made up for by at most one second's worth at once. */
+export function bandwidth(bytesPerSecond: number): Pace {
+  /** When everything that was let through is paid for. */
+  let paidAt = Number.NEGATIVE_INFINITY;
+  return {
+    async take(bytes, signal) {
+      const now = performance.now();
+      paidAt = Math.max(paidAt, now - 1_000) + (bytes / bytesPerSecond) * 1_000;
+      if (paidAt > now) await delay(paidAt - now, undefined, { signal });
+    },
+  };
+}
+
+/** Within all of several budgets. */
+export const within = (...paces: readonly Pace[]): Pace => ({
+  async take(bytes, signal) {
+    for (const pace of paces) await pace.take(bytes, signal);
+  },
+});
