@@ -5,6 +5,7 @@ import { personalMigrations } from '../infra/personal/migrations.ts';
 import { type Migration, migrate } from '../infra/postgres/migrate.ts';
 import { postgresPool } from '../infra/postgres/pool.ts';
 import { readModelMigrations } from '../infra/read-model/migrations.ts';
+import { sharedDirectoryMigrations } from '../infra/shared-directories/migrations.ts';
 import type { Logger } from '../infra/telemetry/logger.ts';
 import {
   webhookProgressMigrations,
@@ -27,6 +28,7 @@ const derived: readonly Migration[] = [
   ...readModelMigrations,
   ...leaseMigrations,
   ...webhookProgressMigrations,
+  ...sharedDirectoryMigrations,
 ];
 
 /** Brings every database to this release's shape; gives the names of what was done, none when all was done before. */

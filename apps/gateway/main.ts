@@ -30,6 +30,7 @@ import { webhookQueries } from '../../projections/webhooks/queries.ts';
 import { openBus } from '../bus.ts';
 import { runPart } from '../part.ts';
 import { answeredFrom } from '../projector/projections.ts';
+import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { app } from './app.ts';
 import { usualPace } from './events/stream.ts';
 import { houseRulesFrom } from './house-rules.ts';
@@ -97,6 +98,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     intervalMs: leaseMs / 4,
     log: logger,
   });
+  const leaveByteDirs = await shareByteDirs(part, leases);
   const watch = deathWatch(leases, { leaseMs, log: logger });
   const following = new AbortController();
   const bus = await openBus(config, { log, owner, logger });
@@ -197,6 +199,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await tail.ended;
   await bus.close();
   await watch.stop();
+  await leaveByteDirs();
   await heartbeat.stop();
   await closeQuota();
   await shown.close();

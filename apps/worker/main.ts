@@ -19,6 +19,7 @@ import { openBus } from '../bus.ts';
 import { handleImage } from '../handle-image.ts';
 import { runPart } from '../part.ts';
 import { quotaLedger } from '../quota-ledger.ts';
+import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { runWebhooks } from '../webhooks/part.ts';
 import { workerMetrics } from './metrics.ts';
 import { settleQuotas } from './quota.ts';
@@ -56,6 +57,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     log: logger,
     metrics: told.snapshot,
   });
+  const leaveByteDirs = await shareByteDirs(part, leases);
   const watch = deathWatch(leases, { leaseMs, log: logger });
   const threads = digestThreads({
     ...(config['digest-threads'] === undefined ? {} : { count: config['digest-threads'] }),
@@ -128,6 +130,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   await queue.close();
   await threads.close();
   await watch.stop();
+  await leaveByteDirs();
   await heartbeat.stop();
   await log.close();
   await Promise.all([pool.end(), leases.end()]);
