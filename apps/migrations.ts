@@ -1,9 +1,11 @@
+import { auditMemoryMigrations, auditTreeMigrations } from '../infra/audit/migrations.ts';
 import { besideLogUrl, isEventStoreDb } from '../infra/event-log/open.ts';
 import { eventLogMigrations } from '../infra/event-log/postgres/migrations.ts';
 import { leaseMigrations } from '../infra/leases/migrations.ts';
 import { personalMigrations } from '../infra/personal/migrations.ts';
 import { type Migration, migrate } from '../infra/postgres/migrate.ts';
 import { postgresPool } from '../infra/postgres/pool.ts';
+import { progressMigrations } from '../infra/progress/migrations.ts';
 import { readModelMigrations } from '../infra/read-model/migrations.ts';
 import { sharedDirectoryMigrations } from '../infra/shared-directories/migrations.ts';
 import type { Logger } from '../infra/telemetry/logger.ts';
@@ -19,16 +21,20 @@ export interface Databases {
 }
 
 /** Beside the log: what is backed up with it. The log itself is there only where Postgres keeps it. */
-const besideTheLog = (eventLogUrl: string): readonly Migration[] =>
-  isEventStoreDb(eventLogUrl)
-    ? [...personalMigrations, ...webhookSecretMigrations]
-    : [...eventLogMigrations, ...personalMigrations, ...webhookSecretMigrations];
+const besideTheLog = (eventLogUrl: string): readonly Migration[] => [
+  ...(isEventStoreDb(eventLogUrl) ? [] : eventLogMigrations),
+  ...personalMigrations,
+  ...webhookSecretMigrations,
+  ...auditMemoryMigrations,
+];
 /** Everything that can be made again. */
 const derived: readonly Migration[] = [
   ...readModelMigrations,
   ...leaseMigrations,
+  ...progressMigrations,
   ...webhookProgressMigrations,
   ...sharedDirectoryMigrations,
+  ...auditTreeMigrations,
 ];
 
 /** Brings every database to this release's shape; gives the names of what was done, none when all was done before. */

@@ -1,18 +1,19 @@
 import { upcast } from '../../domain/image/upcast.ts';
-import { openEventLog } from '../../infra/event-log/open.ts';
+import { besideLogUrl, lowestPosition, openEventLog } from '../../infra/event-log/open.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
+import { runAudit } from '../audit/part.ts';
 import { logUnprojectable } from '../log-unprojectable.ts';
 import { runPart } from '../part.ts';
 import { takeOvers } from '../take-overs.ts';
 import { projections, projectionsFor } from './projections.ts';
 import { runProjector } from './run-projector.ts';
 
-/** One that writes, one that looks after generations; and one more for all, so that rebuilds never wait for each other. */
-const poolSize = 2 * projections.length + 1;
+/** One that writes, one that looks after generations; and one more for all, so that rebuilds never wait for each other; two for the audit tree. */
+const poolSize = 2 * projections.length + 3;
 
 /** Another takes over within 5 s of a death, its own start included; being wrong costs double work only. */
 const longestLeaseMs = 2000;
@@ -26,9 +27,13 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
     max: poolSize,
     applicationName: 'projector',
   });
-  const log = await openEventLog(config['event-log-url'] ?? postgresUrl, {
+  const eventLogUrl = config['event-log-url'] ?? postgresUrl;
+  const log = await openEventLog(eventLogUrl, { log: logger, upcast });
+  const storedLog = await openEventLog(eventLogUrl, { log: logger, upcast: (event) => event });
+  const besideLog = postgresPool(besideLogUrl(eventLogUrl, postgresUrl), {
     log: logger,
-    upcast,
+    max: 2,
+    applicationName: 'audit',
   });
   const told = processMetrics('projector');
   const tookOver = takeOvers(told);
@@ -55,8 +60,20 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
 
   const kept = projectionsFor(config);
   const notReady = new Set(kept);
-  await Promise.all(
-    kept.map((projection) =>
+  const auditing = runAudit({
+    config,
+    log: storedLog,
+    pool,
+    besideLog,
+    lowest: lowestPosition(eventLogUrl),
+    lease: lease(leases, { name: 'audit', owner, watch, onTakeOver: () => tookOver('audit') }),
+    logger: logger.child({ audit: true }),
+    metrics: told,
+    stopping,
+  });
+  await Promise.all([
+    auditing,
+    ...kept.map((projection) =>
       runProjector({
         projection,
         pool,
@@ -86,10 +103,10 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
         },
       }),
     ),
-  );
+  ]);
 
   await watch.stop();
   await heartbeat.stop();
-  await log.close();
-  await Promise.all([pool.end(), leases.end()]);
+  await Promise.all([log.close(), storedLog.close()]);
+  await Promise.all([pool.end(), besideLog.end(), leases.end()]);
 });

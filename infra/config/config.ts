@@ -85,6 +85,7 @@ export function configFrom(args: readonly string[], environment: Environment): C
   if (unfit.length > 0) throw new ConfigError(unfit);
   guardLoopback(config);
   guardKeystone(config);
+  guardAudit(config);
   return config;
 }
 
@@ -240,6 +241,16 @@ function guardKeystone(config: Config): void {
   if (config.identity !== 'keystone' && !config['use-keystone-limits']) return;
   const missing = keystoneNeeds.filter((name) => config[name] === undefined);
   if (missing.length > 0) throw new ConfigError(missing.map((name) => `--${name}: ${wanted} it`));
+}
+
+/** What the bucket of checkpoints cannot do without. */
+const bucketNeeds = ['audit-s3-access-key-id', 'audit-s3-secret-access-key'] as const;
+
+function guardAudit(config: Config): void {
+  if (config['audit-publish-s3'] === undefined) return;
+  const missing = bucketNeeds.filter((name) => config[name] === undefined);
+  if (missing.length > 0)
+    throw new ConfigError(missing.map((name) => `--${name}: --audit-publish-s3 needs it`));
 }
 
 function guardLoopback(config: Config): void {

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { auditSettings } from './settings/audit.ts';
 import { busSettings } from './settings/bus.ts';
 import { callersSettings } from './settings/callers.ts';
 import { endpointSettings } from './settings/endpoint.ts';
@@ -39,5 +40,6 @@ export const settings = {
   ...webhooksSettings,
   ...workingSettings,
 } as const satisfies Record<string, Setting>;
+  ...auditSettings,
 
 export type SettingName = keyof typeof settings;

@@ -16,6 +16,10 @@ export const isEventStoreDb = (url: string): boolean => /^esdb(\+discover)?:/.te
 export const besideLogUrl = (eventLogUrl: string, postgresUrl: string): string =>
   isEventStoreDb(eventLogUrl) ? postgresUrl : eventLogUrl;
 
+/** Below every position that an event can be given, also one that no reader would ask for: nothing hides from a check there. */
+export const lowestPosition = (eventLogUrl: string): bigint =>
+  isEventStoreDb(eventLogUrl) ? 0n : -(2n ** 63n);
+
 /** Opens the log by the scheme of its URL. Rejects with `ConfigError` when EventStoreDB's client cannot use it. */
 export async function openEventLog(url: string, options: OpenOptions): Promise<EventLog> {
   if (!isEventStoreDb(url)) return postgresEventLog(url, options);
