@@ -44,9 +44,23 @@ export const locationSteps = [
 
 export type LocationStep = (typeof locationSteps)[number];
 
+/** The instants of a download, and of what goes to more than one store. */
+export const importSteps = [
+  'worker.fetch-begun',
+  'worker.fetch-half',
+  'worker.fetch-sealed',
+  'worker.fetch-recorded',
+  'worker.copy-half',
+  'worker.copy-recorded',
+] as const;
+
+export type ImportStep = (typeof importSteps)[number];
+
 /** The instants of a deletion that was delayed. */
 export const scrubSteps = ['scrubber.image-due', 'scrubber.image-deleted'] as const;
 
 export type ScrubStep = (typeof scrubSteps)[number];
 
-export type PassStep = (step: PipelineStep | QuotaStep | LocationStep | ScrubStep) => void;
+export type PassStep = (
+  step: PipelineStep | QuotaStep | LocationStep | ImportStep | ScrubStep,
+) => void;

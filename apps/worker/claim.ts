@@ -1,6 +1,13 @@
 import type { ImageCommand } from '../../domain/image/commands.ts';
-import type { ImportMethod, IngestFailure } from '../../domain/image/events.ts';
-import { type Image, isThere, uploadOf } from '../../domain/image/state.ts';
+import type { Digests, ImportMethod, IngestFailure } from '../../domain/image/events.ts';
+import {
+  type Content,
+  type Download,
+  type Image,
+  isDownload,
+  isThere,
+  uploadOf,
+} from '../../domain/image/state.ts';
 import type { Declared } from '../../domain/inspection/inspect.ts';
 import type { Origin } from './context.ts';
 
@@ -12,16 +19,42 @@ export interface Claim {
   readonly origin: Origin;
 }
 
+/** Stores to write to. */
+export interface Targets {
+  /** Where the bytes are still to go. */
+  readonly stores: readonly string[];
+  /** Stores that have them already, by the log. */
+  readonly written: readonly string[];
+  /** Else one store is enough. */
+  readonly allStoresMustSucceed: boolean;
+}
+
 /** Bytes that lie whole in staging. */
-export interface StagedTask {
+export interface StagedTask extends Targets {
   readonly kind: 'staged';
   /** Bytes. */
   readonly size: number;
   readonly declared: Declared;
-  /** Where the bytes are to go. */
-  readonly stores: readonly string[];
-  /** Else one store is enough. */
-  readonly allStoresMustSucceed: boolean;
+  /** What the copies that are there were found to be; empty while there are none. */
+  readonly digests: Digests;
+}
+
+/** Bytes that are to be fetched into staging; with `CompleteFetch` it becomes a staged task. */
+export interface DownloadTask {
+  readonly kind: 'download';
+  readonly method: Download;
+  /** Told to be in staging by claims before. */
+  readonly fetched: number;
+  /** The project that owns the image. */
+  readonly projectId: string | null;
+  /** How many stores they are for. */
+  readonly copies: number;
+}
+
+/** Bytes of an image that is active, for further stores. */
+export interface CopyTask extends Targets {
+  readonly kind: 'copy';
+  readonly content: Content;
 }
 
 /** Bytes at somebody else's place, to be looked at and hashed there. */
@@ -32,27 +65,46 @@ export interface LocationTask {
   readonly seenSize: number | null;
 }
 
-export type Task = StagedTask | LocationTask;
+export type Task = StagedTask | DownloadTask | CopyTask | LocationTask;
 
 /** What the log should hear of a claim's work. */
 export type Conclusion = ImageCommand & {
-  readonly type: 'CompleteIngest' | 'CompleteLocation' | 'RecordDigests' | 'FailIngest';
+  readonly type:
+    | 'CompleteIngest'
+    | 'RecordCopies'
+    | 'RecordStoreFailure'
+    | 'RecordAdvance'
+    | 'CompleteFetch'
+    | 'DescribeImport'
+    | 'CompleteLocation'
+    | 'RecordDigests'
+    | 'FailIngest';
 };
 
-/** The work on a claim: each conclusion is in the log before the work goes on. */
-export type Conclusions = AsyncGenerator<Conclusion, void, void>;
+/** The work on a claim: each conclusion is in the log before the work goes on, with the image as it is then. */
+export type Conclusions = AsyncGenerator<Conclusion, void, Image>;
 
 /** What the image's state asks of whoever has the newest claim; undefined when the attempt is over. */
 export function taskOf(state: Image, uploadId: string): Task | undefined {
   const upload = uploadOf(state);
   if (upload?.uploadId !== uploadId || !isThere(state)) return undefined;
-  const { method, stagedSize, stores, allStoresMustSucceed } = upload;
+  const { method, stagedSize, fetched, stores, allStoresMustSucceed, content } = upload;
   if (method?.name === 'location')
     return { kind: 'location', method, seenSize: 'content' in state ? state.content.size : null };
+  const written = content.locations.map(({ store }) => store);
+  const targets = {
+    stores: stores.filter((store) => !written.includes(store)),
+    written,
+    allStoresMustSucceed,
+  };
+  if (method?.name === 'copy-image')
+    return 'content' in state ? { kind: 'copy', content: state.content, ...targets } : undefined;
+  if (stagedSize === null && isDownload(method))
+    return { kind: 'download', method, fetched, projectId: state.owner, copies: stores.length };
   if (stagedSize === null) return undefined;
   const { diskFormat, containerFormat } = state;
   const declared = { diskFormat: diskFormat ?? '', containerFormat: containerFormat ?? '' };
-  return { kind: 'staged', size: stagedSize, declared, stores, allStoresMustSucceed };
+  return { kind: 'staged', size: stagedSize, declared, digests: content.digests, ...targets };
 }
 
 /** The work came to an end that is the bytes', or their place's, own fault. */

@@ -1,7 +1,14 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { evolve } from '../../domain/image/evolve.ts';
-import { absent, type Image, ownCopies, uploadOf } from '../../domain/image/state.ts';
+import {
+  absent,
+  type Image,
+  isDownload,
+  type Location,
+  ownCopies,
+  uploadOf,
+} from '../../domain/image/state.ts';
 import { storeKey } from '../../domain/store.ts';
 
 /** What is to become of some bytes. Only `garbage` may be removed. */
@@ -26,14 +33,17 @@ export interface Judge {
 }
 
 /**
- * Sound only if the bytes were seen before the stream was read: a gateway appends `UploadStarted` before it stages, a
- * worker `IngestClaimed` before it stores.
+ * Sound only if the bytes were seen before the stream was read: a gateway appends `UploadStarted` before it stages,
+ * and what is to be downloaded has its `ImportRequested` before; a worker appends `IngestClaimed` before it stores.
  */
 export function judgeOf(imageId: string, recorded: readonly RecordedEvent[]): Judge {
   const events = recorded as unknown as readonly ImageEvent[];
   const state = events.reduce(evolve, absent);
-  const uploads = events.flatMap(({ type, data }) =>
-    type === 'UploadStarted' ? [data.uploadId] : [],
+  const uploads = events.flatMap((event) =>
+    event.type === 'UploadStarted' ||
+    (event.type === 'ImportRequested' && isDownload(event.data.method))
+      ? [event.data.uploadId]
+      : [],
   );
   const claims = events.flatMap((event) => (event.type === 'IngestClaimed' ? [event.data] : []));
   const named = ownCopies(state);
@@ -54,7 +64,8 @@ export function judgeOf(imageId: string, recorded: readonly RecordedEvent[]): Ju
       return uploadId === open?.uploadId ? 'needed' : 'garbage';
     },
     stored(store, key) {
-      if (named.some((copy) => copy.store === store && copy.key === key)) return 'needed';
+      const isHere = (copy: Location): boolean => copy.store === store && copy.key === key;
+      if (named.some(isHere) || open?.content.locations.some(isHere)) return 'needed';
       const claim = claims.find(
         ({ uploadId, epoch }) => storeKey(imageId, uploadId, epoch) === key,
       );

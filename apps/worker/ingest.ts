@@ -6,7 +6,7 @@ import { Refused } from '../../domain/refused.ts';
 import { Hopeless, type IngestJob, type Progress } from '../../infra/jobs/job-queue.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { HandleImage } from '../handle-image.ts';
-import { type Claim, type Conclusion, type Task, taskOf } from './claim.ts';
+import { type Claim, type Conclusion, type Conclusions, type Task, taskOf } from './claim.ts';
 import { type ConcludePorts, concluder } from './conclude.ts';
 import { originOf, streamOf, systemCommand } from './context.ts';
 import { judgeOf } from './garbage.ts';
@@ -18,7 +18,7 @@ import type { IngestOutcome, WorkerMetrics } from './metrics.ts';
  *
  *     claim → digests and verdict → promotion under the claim's own key → CompleteIngest in one append
  *               └─ refused format, lost bytes, full store ─────────────→ FailIngest
- *     claim of a location → see `locationWork`
+ *     claim of a location → see `locationWork`, of a download → see `fetchWork`, of copies → see `copyWork`
  *
  * A crash anywhere leaves the claim to be superseded, and at most bytes under a key that is then swept. Who is refused
  * an append stops quietly and removes nothing.
@@ -146,6 +146,29 @@ export function ingest(ports: IngestPorts): Ingest {
     );
   };
 
+  /** Records each conclusion, and gives the last. */
+  const concluded = async (
+    claim: Claim,
+    conclusions: Conclusions,
+    tell: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<Conclusion | undefined> => {
+    let last: Conclusion | undefined;
+    try {
+      let next = await conclusions.next();
+      while (!next.done) {
+        const conclusion = next.value;
+        const state = await append(claim, conclusion, signal);
+        tell(conclusion.type);
+        last = conclusion;
+        next = await conclusions.next(state);
+      }
+      return last;
+    } finally {
+      await conclusions.return();
+    }
+  };
+
   const work = async (
     claim: Claim,
     task: Task,
@@ -154,12 +177,7 @@ export function ingest(ports: IngestPorts): Ingest {
     { signal }: AbortController,
   ): Promise<IngestOutcome> => {
     try {
-      let last: Conclusion | undefined;
-      for await (const conclusion of conclude(claim, task, logger, signal)) {
-        await append(claim, conclusion, signal);
-        tell(conclusion.type);
-        last = conclusion;
-      }
+      const last = await concluded(claim, conclude(claim, task, logger, signal), tell, signal);
       if (last?.type === 'FailIngest') {
         const { reason, message } = last;
         logger.warn({ reason, detail: message }, 'an upload did not become an image');
@@ -200,10 +218,9 @@ export function ingest(ports: IngestPorts): Ingest {
     const outcome = await work(claim, task, claimLogger, tell, stop);
     const seconds = (performance.now() - began) / 1000;
     metrics.ingestEnded(outcome, seconds);
-    const size = task.kind === 'staged' ? task.size : task.seenSize;
-    claimLogger.info({ outcome, seconds, size }, 'ingest ended');
+    claimLogger.info({ outcome, seconds, task: task.kind, size: sizeOf(task) }, 'ingest ended');
     if (outcome === 'broken') throw new Hopeless('the work on an upload failed');
-    if (task.kind !== 'staged') return;
+    if (task.kind === 'location' || task.kind === 'copy') return;
     if (outcome !== 'activated' && outcome !== 'failed') return;
     await staging.remove(claim);
     passStep('worker.staging-removed');
@@ -245,4 +262,18 @@ export function ingest(ports: IngestPorts): Ingest {
       await Promise.all([...running.values()].map(({ done }) => done));
     },
   };
+}
+
+/** Bytes, as far as they were known when it began. */
+function sizeOf(task: Task): number | null {
+  switch (task.kind) {
+    case 'staged':
+      return task.size;
+    case 'copy':
+      return task.content.size;
+    case 'location':
+      return task.seenSize;
+    case 'download':
+      return null;
+  }
 }

@@ -8,6 +8,7 @@ import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
 import { isLimited } from '../../infra/limits/settings.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
+import { postgresBoard } from '../../infra/progress/postgres.ts';
 import { visible } from '../../infra/read-model/visible.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { storesOf } from '../../infra/store/stores.ts';
@@ -22,6 +23,8 @@ import { quotaLedger } from '../quota-ledger.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { runWebhooks } from '../webhooks/part.ts';
 import { workerMetrics } from './metrics.ts';
+import { downloads } from './downloads.ts';
+import { freeRoom } from './fetch.ts';
 import { settleQuotas } from './quota.ts';
 import { runWorker } from './worker.ts';
 
@@ -113,6 +116,12 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
       logger,
       passStep,
     },
+      downloads: {
+        fetcher,
+        roomFor: async () => freeRoom,
+        sizeCap: config['image-size-cap'],
+      },
+      progress,
     {
       slots: config['worker-slots'],
       projectBudget: config['project-ingest-limit'],
@@ -135,3 +144,5 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   await log.close();
   await Promise.all([pool.end(), leases.end()]);
 });
+  fetcher.close();
+  await progress.close();

@@ -8,11 +8,13 @@ import type { DigestThreads } from '../../infra/digests/digest-threads.ts';
 import type { JobQueue } from '../../infra/jobs/job-queue.ts';
 import type { DeathWatch } from '../../infra/leases/death-watch.ts';
 import type { Lease } from '../../infra/leases/lease.ts';
+import type { ProgressBoard } from '../../infra/progress/progress.ts';
 import type { Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Images } from '../../projections/images/images.ts';
 import { handleImage } from '../handle-image.ts';
 import { budgets } from './budgets.ts';
+import type { ConcludePorts } from './conclude.ts';
 import { followLog } from './follower.ts';
 import { headStarts } from './head-start.ts';
 import { ingest } from './ingest.ts';
@@ -31,6 +33,8 @@ export interface WorkerPorts {
   readonly staging: Staging;
   readonly stores: Stores;
   readonly locations: LocationRules;
+  readonly downloads: ConcludePorts['downloads'];
+  readonly progress: ProgressBoard;
   readonly threads: DigestThreads;
   readonly watch: DeathWatch;
   /** Held by the one worker that turns facts into jobs and scans for garbage. */

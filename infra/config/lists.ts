@@ -22,6 +22,9 @@ export const nameList = listOf(
   host,
 );
 
+const words = 'must be words, separated by commas';
+export const wordList = listOf(z.string({ error: words }).min(1, { error: words }), words);
+
 const port = 'must be ports, separated by commas';
 export const portList = listOf(
   z.preprocess(

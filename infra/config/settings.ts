@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { auditSettings } from './settings/audit.ts';
 import { busSettings } from './settings/bus.ts';
 import { callersSettings } from './settings/callers.ts';
+import { downloadsSettings } from './settings/downloads.ts';
 import { endpointSettings } from './settings/endpoint.ts';
 import { imagesSettings } from './settings/images.ts';
 import { importsSettings } from './settings/imports.ts';
@@ -37,6 +38,7 @@ export const settings = {
   ...quotasSettings,
   ...locationsSettings,
   ...importsSettings,
+  ...downloadsSettings,
   ...webhooksSettings,
   ...workingSettings,
 } as const satisfies Record<string, Setting>;

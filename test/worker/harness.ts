@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { handleImage } from '../../apps/handle-image.ts';
+import { freeRoom } from '../../apps/worker/fetch.ts';
 import type { WorkerMetrics } from '../../apps/worker/metrics.ts';
 import { runWorker, type WorkerPorts } from '../../apps/worker/worker.ts';
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
@@ -17,6 +18,7 @@ import { type DigestThreads, digestThreads } from '../../infra/digests/digest-th
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import type { JobQueue } from '../../infra/jobs/job-queue.ts';
 import { memoryJobQueue } from '../../infra/jobs/memory.ts';
+import { noProgress } from '../../infra/progress/progress.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { filesystemStore } from '../../infra/store/filesystem.ts';
 import { storesFrom } from '../../infra/store/stores.ts';
@@ -42,6 +44,16 @@ export const testThreads = (): DigestThreads => {
   return sharedThreads;
 };
 after(() => sharedThreads?.close());
+
+/** Where nothing can be fetched. */
+export const noDownloads: WorkerPorts['downloads'] = {
+  fetcher: {
+    fetch: () => Promise.reject(new Error('nothing can be fetched here')),
+    describe: async () => null,
+  },
+  roomFor: async () => freeRoom,
+  sizeCap: 1024 ** 4,
+};
 
 export const caller = { userId: 'alice', projectId: 'demo', roles: ['admin', 'member', 'reader'] };
 
@@ -208,6 +220,8 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
           queue: ports.queue ?? (queue as JobQueue),
           staging,
           stores: storesFrom([writableStore('file', only)], 'file'),
+          downloads: noDownloads,
+          progress: noProgress,
           locations: { secureHash: true, tries: 3, pauseMs: 5, sizeCap: 1024 ** 4 },
           threads: testThreads(),
           watch: {
@@ -323,7 +337,7 @@ export const gatedStore = (store: Store, at: ReturnType<typeof gate>): Store => 
   },
 });
 
-const attributes = {
+export const attributes = {
   name: 'test',
   owner: 'demo',
   visibility: 'private',

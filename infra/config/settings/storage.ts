@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { storeList } from '../store-settings.ts';
 import { seconds, setting, text, trueOrFalse, whole } from './kinds.ts';
 
-const importMethods = ['glance-direct', 'web-download', 'copy-image'] as const;
+const importMethods = ['glance-direct', 'web-download', 'copy-image', 'glance-download'] as const;
 const notMethods = `must be of ${importMethods.join(', ')}, separated by commas`;
 /** None at all is a choice, too. */
 const methods = z.preprocess(
@@ -44,7 +44,7 @@ export const storageSettings = {
     'SECONDS',
   ),
   'import-methods': setting(
-    methods.default([...importMethods]),
+    methods.default(['glance-direct', 'web-download', 'copy-image']),
     'how images may be imported, of those that this release can do',
     'NAMES',
   ),
