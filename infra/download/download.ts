@@ -29,6 +29,8 @@ export interface DownloadOptions {
   readonly stallMs?: number;
   /** Longest time without getting on, before the download is given up. Any time may pass while bytes come. */
   readonly patienceMs?: number;
+  /** Before the second try; the pauses grow from there. */
+  readonly firstPauseMs?: number;
   readonly limitBytes?: number;
   /** Asked before the file is let grow to so many bytes; what it rejects with ends the download. */
   readonly admit?: (bytes: number) => Promise<void>;
@@ -72,6 +74,7 @@ const defaults = {
   parallel: 4,
   stallMs: 60_000,
   patienceMs: 600_000,
+  firstPauseMs: 100,
   limitBytes: Number.POSITIVE_INFINITY,
   admit: async () => {},
   tell: () => {},

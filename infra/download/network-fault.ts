@@ -23,15 +23,15 @@ const connectionFaults: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'does not answer',
 };
 
-/** A name that is not there may be about to be, but not for long. */
-const unknownHostMs = 60_000;
+/** A name that is not there, or a server that babbles, may be mended soon, but is not waited for for long. */
+const brieflyMs = 60_000;
 
 /** What an error of the network means for a download from `host`: something that passes, or not. Others are given back. */
 export function networkFault(error: unknown, host: string): unknown {
   if (error instanceof UrlRefused)
     return new SourceRefused(`The URL is refused: ${error.message}`, error);
   if (error instanceof HostUnknown)
-    return new Setback(`${error.message} (is the URL right?)`, error, null, unknownHostMs);
+    return new Setback(`${error.message} (is the URL right?)`, error, null, brieflyMs);
   const code = errorCode(error) ?? '';
   const certificateFault = certificateFaults[code];
   if (certificateFault !== undefined)
@@ -44,7 +44,8 @@ export function networkFault(error: unknown, host: string): unknown {
       `${host} does not speak TLS as it should: check whether the URL should begin with http://`,
       error,
     );
-  if (code.startsWith('HPE_')) return new Setback(`${host} does not answer in HTTP`, error);
+  if (code.startsWith('HPE_'))
+    return new Setback(`${host} does not answer in HTTP`, error, null, brieflyMs);
   const connectionFault = connectionFaults[code];
   if (connectionFault !== undefined) return new Setback(`${host} ${connectionFault}`, error);
   const isOurs = !(error instanceof Error) || error instanceof TypeError;

@@ -6,14 +6,17 @@ export interface Pace {
   take(bytes: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Lets bytes through in the order in which they ask; a pause is made up for by at most one second's worth at once. */
+/** Unused budget is not lost at once, but no more of it is kept. */
+const keptMs = 250;
+
+/** Lets bytes through in the order in which they ask. */
 export function bandwidth(bytesPerSecond: number): Pace {
   /** When everything that was let through is paid for. */
-  let paidAt = Number.NEGATIVE_INFINITY;
+  let paidAt = performance.now();
   return {
     async take(bytes, signal) {
       const now = performance.now();
-      paidAt = Math.max(paidAt, now - 1_000) + (bytes / bytesPerSecond) * 1_000;
+      paidAt = Math.max(paidAt, now - keptMs) + (bytes / bytesPerSecond) * 1_000;
       if (paidAt > now) await delay(paidAt - now, undefined, { signal });
     },
   };

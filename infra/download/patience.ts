@@ -9,11 +9,11 @@ export interface Patience {
   wait(after: Setback): Promise<void>;
 }
 
-const firstPauseMs = 100;
 const longestPauseMs = 30_000;
 
 export interface PatienceOptions {
   readonly patienceMs: number;
+  readonly firstPauseMs: number;
   readonly signal: AbortSignal;
   /** Told before each pause. */
   tell(problem: string, pauseMs: number): void;
@@ -21,7 +21,7 @@ export interface PatienceOptions {
 }
 
 export function patience(options: PatienceOptions): Patience {
-  const { patienceMs, signal, tell, random = Math.random } = options;
+  const { patienceMs, firstPauseMs, signal, tell, random = Math.random } = options;
   let since = performance.now();
   let tries = 0;
   return {

@@ -47,6 +47,7 @@ const differing: Readonly<Record<string, Needs>> = {
   identity: { postgres: false },
   relay: { postgres: false },
   bus: { postgres: false },
+  download: { postgres: false },
   'test-command': { budgetSeconds: 120, packages: [], postgres: false },
 };
 
