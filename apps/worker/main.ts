@@ -22,9 +22,9 @@ import { runPart } from '../part.ts';
 import { quotaLedger } from '../quota-ledger.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { runWebhooks } from '../webhooks/part.ts';
-import { workerMetrics } from './metrics.ts';
 import { downloads } from './downloads.ts';
 import { freeRoom } from './fetch.ts';
+import { workerMetrics } from './metrics.ts';
 import { settleQuotas } from './quota.ts';
 import { runWorker } from './worker.ts';
 
@@ -93,6 +93,8 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     ...{ config, postgresUrl, owner, log, leases, logger, stopping, metrics: told },
     onTakeOver: () => metrics.tookOver('webhook'),
   });
+  const fetcher = downloads(config, threads);
+  const progress = postgresBoard(leases, { logger });
   part.ready();
   await runWorker(
     {
