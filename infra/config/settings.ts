@@ -40,8 +40,8 @@ export const settings = {
   ...importsSettings,
   ...downloadsSettings,
   ...webhooksSettings,
+  ...auditSettings,
   ...workingSettings,
 } as const satisfies Record<string, Setting>;
-  ...auditSettings,
 
 export type SettingName = keyof typeof settings;
