@@ -158,9 +158,12 @@ function pour(
     const next = (): void => from(offset + piece.length);
     served(piece.length);
     const goesOn = response.write(piece);
-    if (drip !== undefined) setTimeout(next, drip.everyMs);
-    else if (goesOn) setImmediate(next);
-    else response.once('drain', next);
+    const later = (): void => {
+      if (drip === undefined) setImmediate(next);
+      else setTimeout(next, drip.everyMs);
+    };
+    if (goesOn) later();
+    else response.once('drain', later);
   };
   from(0);
 }
