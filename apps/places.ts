@@ -3,23 +3,27 @@ import { type Config, ConfigError } from '../infra/config/config.ts';
 import { isEventStoreDb, openEventLog } from '../infra/event-log/open.ts';
 import { makeDirectories, makeDirectory } from '../infra/files/files.ts';
 import { postgresPool } from '../infra/postgres/pool.ts';
-import { markedFor } from '../infra/store/directory-mark.ts';
+import { knownStores, ownerOf } from '../infra/store/mounted.ts';
 import type { Logger } from '../infra/telemetry/logger.ts';
 
 /** Makes the data directory, for its owner alone; a refusal names the setting. */
 export const makeDataDir = (config: Config): Promise<void> =>
   made('--data-dir', config['data-dir'], (directory) => makeDirectories(directory, 0o700));
 
-/** The same for those of bytes, which may lie elsewhere. */
+/**
+ * The same for those of bytes, which may lie elsewhere. A store whose disk is not mounted does not keep the others from
+ * starting: what needs it is refused until it is there.
+ */
 export async function makeByteDirs(config: Config): Promise<void> {
+  const known = knownStores(config['data-dir']);
   await made('--staging-dir', config['staging-dir'], makeDirectory);
   for (const store of config.stores)
     if (store.type === 'file') {
       const isUsual = store.dir === config['store-dir'];
       const setting = isUsual ? '--store-dir' : `stores: dir of ${store.id}:`;
       await made(setting, store.dir, makeDirectory);
-      const owner = await markedFor(store.dir, store.id);
-      if (owner !== store.id)
+      const owner = await ownerOf({ id: store.id, directory: store.dir }, known);
+      if (owner !== undefined && owner !== store.id)
         throw new Error(
           `${setting} ${store.dir}: holds what images have in the store ${owner}, not ${store.id}: a store keeps its id and its directory`,
         );

@@ -4,7 +4,7 @@ import type { StagedReader } from './staging.ts';
 export interface StoredObject {
   /** Bytes. */
   readonly size: number;
-  /** Fills `into` from `offset`, short only at the end; gives the count. */
+  /** Fills `into` from `offset`, short only at the end; gives the count. Rejects with `StoreUnavailable`. */
   read(into: Uint8Array, offset: number): Promise<number>;
   close(): Promise<void>;
 }

@@ -25,38 +25,42 @@ export function inReadOrder(
 const compare = (one: number, other: number): number => (one === other ? 0 : one < other ? -1 : 1);
 
 /**
- * The first copy that can be opened and has the image's size; undefined where every store says that it has none. Rejects
- * with `StoreUnavailable` where one of them could not be asked.
+ * Has the first copy used that can be: what cannot be opened, has another size, or fails while `isOver` still says that
+ * nothing came of it, gives way to the next. False where every store says that it has none; rejects with
+ * `StoreUnavailable` where one of them could not be asked.
  */
-export async function openFirst(
-  locations: readonly Location[],
-  size: number,
+export async function useFirst(
+  { locations, size }: { readonly locations: readonly Location[]; readonly size: number },
   { byId }: Stores,
   logger: Logger,
-): Promise<StoredObject | undefined> {
+  use: (object: StoredObject) => Promise<void>,
+  isOver: () => boolean,
+): Promise<boolean> {
   let unavailable: StoreUnavailable | undefined;
   for (const { store, key } of locations)
     try {
       const known = byId.get(store);
-      if (known === undefined)
-        throw new StoreUnavailable(`The store ${store} is not configured here.`, undefined);
+      if (known === undefined) throw new StoreUnavailable('it is not configured here', undefined);
       const object = await known.reader.open(key);
-      if (object.size === size) return object;
-      await object.close();
-      throw new StoreUnavailable(`${object.size} bytes are there instead of ${size}`, undefined);
+      try {
+        if (object.size !== size)
+          throw new StoreUnavailable(`${object.size} bytes are there, not ${size}`, undefined);
+        await use(object);
+        return true;
+      } finally {
+        await object.close();
+      }
     } catch (error) {
-      if (!isOfStore(error)) throw error;
+      if (!isOfStore(error) || isOver()) throw error;
       logger.warn({ err: error, store }, 'a copy of an image cannot be read');
-      if (!(error instanceof ObjectMissing)) unavailable = asUnavailable(error);
+      if (!(error instanceof ObjectMissing))
+        unavailable = new StoreUnavailable(`The store ${store} cannot be read just now.`, error);
     }
   if (unavailable !== undefined) throw unavailable;
-  return undefined;
+  return false;
 }
 
 const isOfStore = (error: unknown): error is Error =>
   error instanceof ObjectMissing ||
   error instanceof StoreUnavailable ||
   error instanceof UrlRefused;
-
-const asUnavailable = (error: Error): StoreUnavailable =>
-  error instanceof StoreUnavailable ? error : new StoreUnavailable(error.message, error);

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { StoredObject } from '../../domain/store.ts';
+import { type StoredObject, StoreUnavailable } from '../../domain/store.ts';
 import { ClientGone, silenceMs } from './client-gone.ts';
 import type { ByteRange } from './range.ts';
 
@@ -29,7 +29,8 @@ export async function sendBytes(
   try {
     while (offset < end) {
       const bytes = await reading;
-      if (bytes === 0) throw new Error(`the stored object ends at ${offset}, not at ${end}`);
+      if (bytes === 0)
+        throw new StoreUnavailable(`the stored object ends at ${offset}, not at ${end}`, undefined);
       offset += bytes;
       [filling, leaving] = [leaving, filling];
       const full = leaving.subarray(0, bytes);

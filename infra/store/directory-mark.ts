@@ -12,7 +12,7 @@ export const markName = '.daguerre-store';
  */
 export async function markedFor(directory: string, id: string): Promise<string> {
   const path = join(directory, markName);
-  const marked = await markIn(path);
+  const marked = await markIn(directory);
   if (marked !== undefined) return marked;
   const part = `${path}.part-${randomUUID()}`;
   try {
@@ -24,12 +24,13 @@ export async function markedFor(directory: string, id: string): Promise<string> 
   } finally {
     await unlessMissing(unlink(part)).catch(() => {});
   }
-  return (await markIn(path)) ?? id;
+  return (await markIn(directory)) ?? id;
 }
 
-async function markIn(path: string): Promise<string | undefined> {
+/** Undefined where there is none, or no such directory. */
+export async function markIn(directory: string): Promise<string | undefined> {
   try {
-    return (await readFile(path, 'utf8')).trim();
+    return (await readFile(join(directory, markName), 'utf8')).trim();
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

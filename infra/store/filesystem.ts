@@ -81,7 +81,13 @@ export function filesystemStore(
         const { size } = await file.stat();
         return {
           size,
-          read: (into, offset) => readFully(file, into, offset),
+          async read(into, offset) {
+            try {
+              return await readFully(file, into, offset);
+            } catch (error) {
+              throw new StoreUnavailable(`the store cannot give all of ${key}`, error);
+            }
+          },
           close: () => file.close(),
         };
       } catch (error) {

@@ -6,6 +6,7 @@ import type { FileStoreSettings, HttpStoreSettings } from '../config/store-setti
 import { type AddressGuard, addressGuard } from '../net/address-guard.ts';
 import { copyBytes, filesystemStore } from './filesystem.ts';
 import { httpStore } from './http.ts';
+import { type KnownStores, knownStores, whileMounted } from './mounted.ts';
 
 /** A store by the id that operators give it. */
 export interface NamedStore {
@@ -37,11 +38,13 @@ export interface Stores {
 }
 
 /** Every store of the configuration. Opens nothing yet. */
-export const storesOf = (config: Pick<Config, 'stores' | 'default-store'>): Stores =>
-  storesFrom(
-    config.stores.map((one) => (one.type === 'file' ? fileStore(one) : remoteStore(one))),
+export function storesOf(config: Pick<Config, 'stores' | 'default-store' | 'data-dir'>): Stores {
+  const known = knownStores(config['data-dir']);
+  return storesFrom(
+    config.stores.map((one) => (one.type === 'file' ? fileStore(one, known) : remoteStore(one))),
     config['default-store'],
   );
+}
 
 export const storesFrom = (all: readonly NamedStore[], defaultId: string): Stores => ({
   all,
@@ -52,8 +55,11 @@ export const storesFrom = (all: readonly NamedStore[], defaultId: string): Store
 /** One store has no choice, and the API says nothing of it. */
 export const areSeveral = ({ all }: Stores): boolean => all.length > 1;
 
-function fileStore({ id, description, weight, dir }: FileStoreSettings): NamedStore {
-  const store = filesystemStore(dir);
+function fileStore(
+  { id, description, weight, dir }: FileStoreSettings,
+  known: KnownStores,
+): NamedStore {
+  const store = whileMounted(filesystemStore(dir), { id, directory: dir }, known);
   return {
     id,
     type: 'file',

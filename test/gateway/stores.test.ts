@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { NewEvent } from '../../domain/event-log.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { type Store, StoreUnavailable } from '../../domain/store.ts';
+import { filesystemStore } from '../../infra/store/filesystem.ts';
 import { memoryStore } from '../../infra/store/memory.ts';
+import { knownStores, whileMounted } from '../../infra/store/mounted.ts';
 import { type NamedStore, storesFrom } from '../../infra/store/stores.ts';
 import { type FileServer, startFileServer } from '../support/file-server.ts';
 import {
@@ -25,6 +30,8 @@ interface Site extends TestGateway {
   readonly server: FileServer;
   /** What the store `fast` does when it is read. */
   failFast(error: Error | undefined): void;
+  /** From which byte on `fast` cannot be read, though it can be opened. */
+  loseFast(from: number): void;
   /** Puts the image's bytes under the same key into `fast`, as an import to both stores would. */
   copyToFast(id: string): Promise<void>;
 }
@@ -35,8 +42,19 @@ async function severalStores(t: TestContext, show = false): Promise<Site> {
   t.after(() => server.stop());
   let failure: Error | undefined;
   const fast = memoryStore();
+  let lostFrom = Number.POSITIVE_INFINITY;
   const faulty: Pick<Store, 'open'> = {
-    open: (key) => (failure === undefined ? fast.open(key) : Promise.reject(failure)),
+    async open(key) {
+      if (failure !== undefined) throw failure;
+      const object = await fast.open(key);
+      return {
+        ...object,
+        async read(into, offset) {
+          if (offset >= lostFrom) throw new StoreUnavailable('a bad disk', undefined);
+          return object.read(into, offset);
+        },
+      };
+    },
   };
   const gateway = await startGateway(t, {
     change: (ports) => {
@@ -55,6 +73,9 @@ async function severalStores(t: TestContext, show = false): Promise<Site> {
     server,
     failFast(error) {
       failure = error;
+    },
+    loseFast(from) {
+      lostFrom = from;
     },
     async copyToFast(id) {
       const { events } = await gateway.ports.log.readStream(`image-${id}`);
@@ -191,6 +212,53 @@ describe('a site with several stores', () => {
     assert.equal((await gateway.ask(`/v2/images/${only}/file`)).status, 503);
   });
 
+  test('reads another copy when the first read of one fails, before anything was sent', async (t) => {
+    const gateway = await severalStores(t);
+    const id = await gateway.createActive(bytes);
+    await gateway.copyToFast(id);
+    for (const [lost, code] of [
+      [0, 200],
+      [3_000, 206],
+    ] as const) {
+      gateway.loseFast(lost);
+      const headers = code === 206 ? { Range: 'bytes=3000-3999' } : {};
+      const got = await gateway.ask(`/v2/images/${id}/file`, { headers });
+      assert.equal(got.status, code);
+      assert.ok(got.bytes.equals(code === 206 ? bytes.subarray(3_000, 4_000) : bytes));
+      assert.equal(got.headers['content-length'], String(got.bytes.length));
+    }
+    const only = await gateway.create(rawFormat);
+    await put(gateway, only, 'fast');
+    gateway.loseFast(0);
+    const refused = await gateway.ask(`/v2/images/${only}/file`);
+    assert.equal(refused.status, 503);
+    assert.match(refused.text, /The store fast cannot be read just now/);
+    assert.ok(!('content-md5' in refused.headers));
+  });
+
+  test('answers 503 by the name of a store whose disk is not mounted', async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'daguerre-unmounted-'));
+    t.after(() => rm(directory, { recursive: true }));
+    const place = { id: 'disk', directory };
+    const store = whileMounted(
+      filesystemStore(directory),
+      place,
+      knownStores(join(directory, 'data')),
+    );
+    const gateway = await startGateway(t, {
+      change: (ports) => ({ ...ports, stores: storesFrom([writableStore('disk', store)], 'disk') }),
+    });
+    const id = await gateway.create(rawFormat);
+    assert.equal((await put(gateway, id, 'disk')).status, 204);
+    assert.equal((await gateway.ask(`/v2/images/${id}/file`)).status, 200);
+    for (const name of await readdir(directory))
+      if (name !== 'data') await rm(join(directory, name), { recursive: true });
+    const away = await gateway.ask(`/v2/images/${id}/file`);
+    assert.equal(away.status, 503);
+    assert.match(away.text, /The store disk cannot be read just now/);
+    assert.ok(!away.text.includes(directory));
+  });
+
   test('answers 503 when a copy that could be opened cannot be read', async (t) => {
     const gateway = await severalStores(t, true);
     const url = gateway.server.answer('/changing', (request, response) => {
@@ -254,6 +322,35 @@ describe('places of bytes', () => {
     assert.deepEqual([queued.locations, 'direct_url' in queued], [[], false]);
     const hidden = await show(closed, await closed.createActive(bytes));
     assert.ok(!('locations' in hidden) && !('direct_url' in hidden));
+  });
+
+  test('in a store that is no more are told by its name', async (t) => {
+    let lost = false;
+    const gateway = await startGateway(t, {
+      change: (ports) => {
+        const [file] = ports.stores.all as readonly [NamedStore];
+        const both = storesFrom([file, writableStore('old', memoryStore())], 'file');
+        const one = storesFrom([file], 'file');
+        const stores = {
+          ...both,
+          get byId() {
+            return lost ? one.byId : both.byId;
+          },
+        };
+        return { ...ports, stores, showing: { locations: true, directUrl: true } };
+      },
+    });
+    const id = await gateway.create(rawFormat);
+    assert.equal((await put(gateway, id, 'old')).status, 204);
+    lost = true;
+    const { locations, direct_url } = await show(gateway, id);
+    const [{ url } = { url: '' }] = locations as { url: string }[];
+    assert.match(url, new RegExp(`^store://old/${id}/[0-9a-f-]{36}/1$`));
+    assert.ok(URL.canParse(url));
+    assert.equal(direct_url, url);
+    const away = await gateway.ask(`/v2/images/${id}/file`);
+    assert.equal(away.status, 503);
+    assert.match(away.text, /The store old cannot be read just now/);
   });
 
   test('of a deactivated image are for administrators', async (t) => {

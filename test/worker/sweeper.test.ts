@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sweeper } from '../../apps/worker/sweeper.ts';
 import type { EventLog } from '../../domain/event-log.ts';
 import { type Store, storeKey } from '../../domain/store.ts';
+import { filesystemStore } from '../../infra/store/filesystem.ts';
+import { knownStores, whileMounted } from '../../infra/store/mounted.ts';
 import { storesFrom } from '../../infra/store/stores.ts';
 import { collected } from '../support/collected.ts';
 import { writableStore } from '../support/stores.ts';
@@ -91,6 +93,35 @@ test('the store is scanned though staging cannot be listed', async () => {
   await reader.close();
   await sweeperOf(system, { staging: { ...system.staging, list: cannot } }).scan();
   assert.deepEqual(await collected(system.store.list()), []);
+});
+
+test('an image is not said to be swept while the store that has it is not mounted', async () => {
+  const system = await pipeline();
+  const place = { id: 'file', directory: system.storeDirectory };
+  const known = knownStores(system.stagingDirectory);
+  const store = whileMounted(filesystemStore(place.directory), place, known);
+  const worker = system.startWorker({ store });
+  const { imageId } = await system.upload(randomBytes(10));
+  await until('it to be active', async () => (await system.stateOf(imageId)).status === 'active');
+  await worker.stop();
+  await system.deleteImage(imageId);
+  const disk = `${place.directory}-disk`;
+  await rename(place.directory, disk);
+  await mkdir(place.directory);
+
+  const sweeping = sweeperOf(system, { store });
+  const isSwept = async (): Promise<boolean> =>
+    (await system.events(imageId)).some(({ type }) => type === 'ImageDataRemoved');
+  await assert.rejects(sweeping.sweepImage(imageId), /the store file is not at/);
+  await sweeping.scan();
+  assert.equal(await isSwept(), false);
+
+  await rm(place.directory, { recursive: true });
+  await rename(disk, place.directory);
+  assert.equal((await collected(store.list())).length, 1);
+  await sweeping.sweepImage(imageId);
+  assert.equal(await isSwept(), true);
+  assert.deepEqual(await collected(store.list()), []);
 });
 
 test('an image that cannot be swept keeps no other waiting', async () => {

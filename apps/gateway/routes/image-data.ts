@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Access } from '../../../domain/image/access.ts';
 import { Refused } from '../../../domain/refused.ts';
+import type { StoredObject } from '../../../domain/store.ts';
 import { areSeveral, type Stores } from '../../../infra/store/stores.ts';
 import type { Logger } from '../../../infra/telemetry/logger.ts';
 import type { Images } from '../../../projections/images/images.ts';
 import { expectNoBody } from '../body.ts';
-import { inReadOrder, openFirst } from '../copies.ts';
+import { inReadOrder, useFirst } from '../copies.ts';
 import { HttpError } from '../http-error.ts';
 import { type ByteRange, contentRangeOf, rangeOf } from '../range.ts';
 import { sendBytes } from '../send-bytes.ts';
@@ -80,17 +81,9 @@ export function imageDataRoutes(
     const part = partOf(ctx, size ?? 0);
     if (record.locations.length === 0 || size === null) return;
     const { requestId } = ctx.call;
-    const copies = inReadOrder(record.locations, stores, preferred);
-    const object = await openFirst(copies, size, stores, logger.child({ requestId }));
-    if (object === undefined) {
-      // Bytes of a deleted image may go before the read model shows that it is deleted.
-      await delay(lookAgainMs);
-      await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
-      logger.error({ requestId, imageId: record.id }, 'the bytes of an image are gone');
-      return;
-    }
-    try {
-      const { start, end } = part ?? { start: 0, end: size };
+    const locations = inReadOrder(record.locations, stores, preferred);
+    const { start, end } = part ?? { start: 0, end: size };
+    const send = async (object: StoredObject): Promise<void> => {
       ctx.status = part === undefined ? 200 : 206;
       ctx.set('Content-Type', 'application/octet-stream');
       if (checksum !== null) ctx.set('Content-MD5', checksum);
@@ -99,9 +92,13 @@ export function imageDataRoutes(
       ctx.respond = false;
       await sendBytes(object, { start, end }, ctx.res, countBytes);
       ctx.res.end();
-    } finally {
-      await object.close();
-    }
+    };
+    const told = logger.child({ requestId });
+    if (await useFirst({ locations, size }, stores, told, send, () => ctx.res.headersSent)) return;
+    // Bytes of a deleted image may go before the read model shows that it is deleted.
+    await delay(lookAgainMs);
+    await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
+    logger.error({ requestId, imageId: record.id }, 'the bytes of an image are gone');
   });
 }
 

@@ -11,10 +11,15 @@ export interface Showing {
 }
 
 /** One location as clients are shown it (reference, section 3.1). */
-export function locationDocument({ store, key, metadata }: Location, stores: Stores): JsonObject {
-  const url = stores.byId.get(store)?.urlOf(key) ?? key;
+export function locationDocument(location: Location, stores: Stores): JsonObject {
+  const { store, key, metadata } = location;
+  const url = stores.byId.get(store)?.urlOf(key) ?? withoutStore(location);
   return { url: withoutUser(url), metadata: { ...metadata, store } };
 }
+
+/** Of bytes in a store that is not configured here: nobody knows where that is, but its name is known. */
+const withoutStore = ({ store, key, ours }: Location): string =>
+  ours ? `store://${store}/${key}` : key;
 
 /** What an image's document says of where its bytes are. Who is no administrator sees nothing of a deactivated image's. */
 export function placesOf(
