@@ -55,7 +55,7 @@ export function handleMetadefs(
       (before, event) => decider.evolve(before, event as never),
       decider.initial,
     );
-    return { state, position };
+    return { state, position, changed: false };
   };
   const stateOf = async (namespaceId: string): Promise<Namespace> =>
     (await read(namespaceId)).state;

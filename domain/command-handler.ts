@@ -22,6 +22,8 @@ export interface Handled<State> {
   readonly position: bigint;
   /** The stream's state after the command. */
   readonly state: State;
+  /** Whether the command is in the stream: false when there was nothing to add. */
+  readonly changed: boolean;
 }
 
 interface TypedEvent {
@@ -82,13 +84,13 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
       }
       const state = fold(slice);
       const landed = slice.events.findLast((event) => sent.has(event.id));
-      if (landed) return { position: landed.position, state };
+      if (landed) return { position: landed.position, state, changed: true };
       const decided = decider.decide(command, state);
-      if (decided.length === 0) return { position: slice.position, state };
+      if (decided.length === 0) return { position: slice.position, state, changed: false };
       const events = newEvents(decided, context);
       try {
         const position = await ports.log.append(streamId, events, slice.revision);
-        return { position, state: decided.reduce(decider.evolve, state) };
+        return { position, state: decided.reduce(decider.evolve, state), changed: true };
       } catch (error) {
         if (error instanceof AppendUnknown) {
           unknown = error;

@@ -227,10 +227,8 @@ export function uploads(ports: UploadPorts): Uploads {
         );
       if (position !== undefined && !(error instanceof ClientGone))
         await commands.visible(position).catch(() => {});
-      // The bytes of a deleted image are swept at once, under our hands: that is what broke the upload then.
-      if (aborted?.state.status === 'deleted')
-        throw answerTo({ kind: 'deleted', position: aborted.position });
-      throw broken.answer;
+      // Its bytes are swept at once then, under our hands: that is what broke it.
+      throw aborted?.changed === false ? endedByOthers() : broken.answer;
     }
   };
 
@@ -384,5 +382,8 @@ const failureStatus = {
 
 function answerTo(end: UploadEnd): HttpError {
   if (end.kind === 'failed') return new HttpError(failureStatus[end.reason], end.message);
-  return new HttpError(410, 'The image was deleted or its upload was ended by others meanwhile.');
+  return endedByOthers();
 }
+
+const endedByOthers = (): HttpError =>
+  new HttpError(410, 'The image was deleted or its upload was ended by others meanwhile.');

@@ -43,6 +43,8 @@ const killsOf = (part: Part): readonly SiteFault[] =>
     }),
   );
 
+const ofParts = parts.flatMap(killsOf);
+
 const killsOfAll = parts.map((part) =>
   during(`kill every ${part}`, (site) => Promise.all(site.of(part).map(killed))),
 );
@@ -71,11 +73,16 @@ const diesAt = (step: PipelineStep): SiteFault => ({
   },
 });
 
+const ofPostgres = [
+  during('kill Postgres', (site) => site.killPostgres()),
+  during('stop Postgres for a while', (site) => site.stopPostgres(pauseMs)),
+  during('pause Postgres', (site) => site.pausePostgres(pauseMs)),
+];
+
 const others = [
   during('restart one after the other', async ({ members }) => {
     for (const member of members) await member.restart();
   }),
-  during('kill Postgres', (site) => site.killPostgres()),
   during('kill everything', async ({ members, nats, redis, ...site }) => {
     const dead = await Promise.all([
       ...members.map((member) => member.kill().then((pid) => () => member.ready(pid))),
@@ -126,14 +133,36 @@ const ofServers = [
 
 const everyRound = [
   ...ofServers,
-  ...parts.flatMap(killsOf),
+  ...ofPostgres,
+  ...ofParts,
   ...killsOfAll,
   ...pauses,
   ...others,
   ...pipelineSteps.map(diesAt),
 ];
 
-/** As many faults as asked for: each round has every one, in an order of its own. */
+/** What one of them alone would have held up, the other lets go. */
+const together = (one: SiteFault, other: SiteFault): SiteFault => ({
+  name: `${one.name}, and ${other.name}`,
+  async strike(site, load, chance) {
+    const both = await Promise.all([one, other].map((each) => each.strike(site, load, chance)));
+    const overAt = Math.max(...both.map((struck) => struck.overAt));
+    return { overAt, uploads: both[0]?.uploads ?? 0 };
+  },
+});
+
+const pairsPerRound = 12;
+
+function pairs(chance: Chance): readonly SiteFault[] {
+  return Array.from({ length: pairsPerRound }, () =>
+    together(
+      chance.pick([...ofServers, ...ofPostgres]),
+      chance.pick([...ofParts, ...killsOfAll, ...pauses]),
+    ),
+  );
+}
+
+/** As many faults as asked for: each round has every one, and some at the same time, in an order of its own. */
 export function* siteFaults(chance: Chance): Generator<SiteFault> {
-  for (;;) yield* chance.shuffled(everyRound);
+  for (;;) yield* chance.shuffled([...everyRound, ...pairs(chance)]);
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { configFrom, environmentOf } from '../../infra/config/config.ts';
@@ -11,7 +12,7 @@ import { apiAt } from '../faults/api.ts';
 import type { System } from '../faults/system.ts';
 import { type NatsServer, startNatsServer } from '../support/nats.ts';
 import { freePort } from '../support/own-server.ts';
-import { killNow } from '../support/processes.ts';
+import { killNow, processesOf } from '../support/processes.ts';
 import { type RedisServer, startRedisServer } from '../support/redis.ts';
 import { silent } from '../support/silent-log.ts';
 import { requireAllDecided } from '../support/told-outside.ts';
@@ -31,6 +32,10 @@ export interface Site extends System {
   readonly redis: RedisServer;
   /** `kill -9`; resolves when it is there again. */
   killPostgres(): Promise<void>;
+  /** Stops it in good order for so long. */
+  stopPostgres(ms: number): Promise<void>;
+  /** It keeps its connections and answers nothing for so long. */
+  pausePostgres(ms: number): Promise<void>;
   /** The first process that passes this step dies there, or with `stop` sleeps. */
   dieAt(step: string, how?: 'stop'): Promise<void>;
   /** Whether one passed it. */
@@ -118,6 +123,19 @@ export async function startSite(
         await postgres.exited;
         postgres = await startPostgres();
       },
+      async stopPostgres(ms) {
+        await postgres.stop();
+        await delay(ms);
+        postgres = await startPostgres();
+      },
+      async pausePostgres(ms) {
+        const signalAll = (signal: NodeJS.Signals): void => {
+          for (const { pid } of processesOf(at('database'))) signalIfThere(pid, signal);
+        };
+        signalAll('SIGSTOP');
+        await delay(ms);
+        signalAll('SIGCONT');
+      },
       dieAt: (step, how) => writeFile(crashFile, how === undefined ? step : `${how} ${step}`),
       died: () => !existsSync(crashFile),
       spare: () => rm(crashFile, { force: true }),
@@ -141,5 +159,13 @@ export async function startSite(
   } catch (error) {
     await stopAll();
     throw new Error(`the site does not start; its log:\n${pieces.join('')}`, { cause: error });
+  }
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

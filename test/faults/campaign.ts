@@ -121,7 +121,7 @@ const newReport = (seed: number): Report => ({
 async function rest(watch: ReturnType<typeof logWatch>): Promise<void> {
   await until('every upload to end and be shown', async () => {
     await watch.read();
-    return watch.saving().length === 0 && watch.isShown();
+    return watch.unfinished().length === 0 && watch.isShown();
   });
 }
 

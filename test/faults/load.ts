@@ -27,6 +27,8 @@ const mostImages = 8;
 const sizes = [0, 1, 4096, 100_000, 1_048_577, 3_000_000, 7_340_032];
 const tagNames = ['red', 'green', 'blue'];
 const pauseWhenUnavailableMs = 50;
+/** Its gateway was taken for dead: the image is queued again. */
+const givenUp = 410;
 
 /** Clients that create, upload, change and delete, each its own images, and tell the oracle every answer. */
 export function startLoad({ clients, chance, ...rest }: LoadOptions): Load {
@@ -172,10 +174,40 @@ function clientOf(
       pieces: 1 + chance.int(8),
       pauseMs: chance.int(80),
     };
+    const imports = chance.percent(25);
     uploads(1);
     if (content.size > 0 && chance.percent(12)) await hangUp(image, body);
+    else if (imports) await stageAndImport(image, content.id, body);
     else await finish(image, content.id, body);
     uploads(-1);
+  };
+
+  /** An import that was accepted is never forgotten. It rests then: it ends when it ends. */
+  const stageAndImport = async (
+    image: KnownImage,
+    contentId: string,
+    body: SlowBody,
+  ): Promise<void> => {
+    resting.add(image);
+    const staged = await sent('stage', 204, api.stage(image.id, body), [givenUp]);
+    if (staged === 'not' || !(await importStaged(image.id))) return;
+    count(tally.acknowledged, 'import');
+    image.life.became(`active ${contentId}`);
+  };
+
+  /** Asks until it is clear: true when the import was accepted, false when nothing is staged. */
+  const importStaged = async (imageId: string): Promise<boolean> => {
+    for (;;) {
+      const method = { name: 'glance-direct' };
+      const asked = await api.json('POST', `/v2/images/${imageId}/import`, { method });
+      if (asked.kind === 'answered' && asked.status === 202) return true;
+      const shown = await api.json('GET', `/v2/images/${imageId}`);
+      if (shown.kind === 'answered' && shown.status === 200) {
+        const { status } = JSON.parse(String(shown.body)) as Shown;
+        if (status !== 'uploading') return status !== 'queued';
+      }
+      await delay(pauseWhenUnavailableMs);
+    }
   };
 
   /** Bytes that never came whole are never an image: it is queued again, as soon as the service has noticed. */
@@ -189,7 +221,7 @@ function clientOf(
   const finish = async (image: KnownImage, contentId: string, body: SlowBody): Promise<void> => {
     const removes = chance.percent(8);
     const [outcome, removed] = await Promise.all([
-      sent('upload', 204, api.upload(image.id, body), removes ? [410, 404, 409] : []),
+      sent('upload', 204, api.upload(image.id, body), removes ? [410, 404, 409] : [givenUp]),
       removes ? removeBeside(image) : changeBeside(image),
     ]);
     if (removed === 'done') return;

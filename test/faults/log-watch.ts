@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { image } from '../../domain/image/image.ts';
-import { absent, type Image, ownKeys } from '../../domain/image/state.ts';
+import { absent, type Image, ownKeys, type Upload } from '../../domain/image/state.ts';
 
 /** How one upload went, by the log's own clock. */
 interface Course {
@@ -20,6 +20,12 @@ interface Row {
   readonly data: object;
   readonly recorded_at: Date;
 }
+
+/** What fills the image now. */
+const fillingOf = (state: Image): Upload | undefined =>
+  state.status === 'saving' || state.status === 'uploading' || state.status === 'importing'
+    ? state.upload
+    : undefined;
 
 const endings = ['ImageActivated', 'UploadAborted', 'IngestFailed', 'ImageDeleted'];
 
@@ -57,17 +63,21 @@ export function logWatch(postgresUrl: string) {
         problems.push(`image ${imageId}: an upload starts while ${before.status}`);
       courses.set(event.data.uploadId, { started: at, claims: 0 });
     }
-    const open = before.status === 'saving' ? courses.get(before.upload.uploadId) : undefined;
-    if (event.type === 'UploadStaged' && open) open.staged = at;
+    const open = courses.get(fillingOf(before)?.uploadId ?? '');
+    // What was staged rests until its import is asked for.
+    const begins = before.status === 'saving' ? 'UploadStaged' : 'ImportRequested';
+    if (event.type === begins && open) open.staged = at;
     if (event.type === 'IngestClaimed' && open) open.claims += 1;
     if (!endings.includes(event.type)) return;
-    if (open && after.status !== 'saving') open.ended = at;
+    if (open && fillingOf(after) === undefined) open.ended = at;
     else if (event.type !== 'ImageDeleted')
       problems.push(`image ${imageId}: ${event.type} while ${before.status}`);
   };
 
-  const saving = (): string[] =>
-    [...images].filter(([, { status }]) => status === 'saving').map(([imageId]) => imageId);
+  const isUnfinished = (state: Image): boolean => {
+    const filling = fillingOf(state);
+    return filling !== undefined && !(state.status === 'uploading' && filling.stagedSize !== null);
+  };
 
   return {
     problems,
@@ -97,15 +107,17 @@ export function logWatch(postgresUrl: string) {
     images: images as ReadonlyMap<string, Image>,
     /** Whether the read model has taken in all of it. */
     isShown: (): boolean => shownUpTo >= position,
-    /** Ids of images with an upload that has not ended. */
-    saving,
+    /** Ids of images with an upload that has not ended, and does not rest either. */
+    unfinished: (): string[] =>
+      [...images].filter(([, state]) => isUnfinished(state)).map(([imageId]) => imageId),
     /** Keys of all bytes that an image names. */
     namedKeys: (): string[] => [...images.values()].flatMap(ownKeys),
     /** `{imageId}/{uploadId}` of uploads that may still be staged. */
     openUploads: (): string[] =>
-      [...images].flatMap(([imageId, state]) =>
-        state.status === 'saving' ? [`${imageId}/${state.upload.uploadId}`] : [],
-      ),
+      [...images].flatMap(([imageId, state]) => {
+        const filling = fillingOf(state);
+        return filling === undefined ? [] : [`${imageId}/${filling.uploadId}`];
+      }),
     /**
      * Longest that an upload went on after `since` without a client to wait for, in ms to its end: from then, or from its
      * last byte when that came later.

@@ -45,7 +45,7 @@ function world(overrides: Partial<ReconcilerPorts> = {}) {
     log: { readStream: async () => ({ events: [], revision: -1, position: 0n }) },
     handle: async (_stream, command) => {
       did.commands.push(command);
-      return { position: 1n, state: absent };
+      return { position: 1n, state: absent, changed: true };
     },
     images: { openWork: async () => state.open },
     watch: { isDead: (owner) => state.dead.has(owner) },
