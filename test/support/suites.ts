@@ -45,6 +45,7 @@ const differing: Readonly<Record<string, Needs>> = {
   domain: { budgetSeconds: 120, packages: [], postgres: false },
   config: { budgetSeconds: 60, packages: [], postgres: false },
   identity: { postgres: false },
+  deploy: { budgetSeconds: 120, postgres: false },
   relay: { postgres: false },
   bus: { postgres: false },
   download: { postgres: false },
