@@ -7,6 +7,7 @@ import { imageDecider } from '../../domain/image/image.ts';
 import type { MetadefAccess } from '../../domain/metadef/access.ts';
 import { namespaceDecider } from '../../domain/metadef/namespace.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
+import type { ProgressReader } from '../../infra/progress/progress.ts';
 import { areSeveral, type Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Metrics, Snapshot } from '../../infra/telemetry/metrics.ts';
@@ -27,7 +28,8 @@ import type { HistoryPorts } from './history/ports.ts';
 import { historyRoutes } from './history/routes.ts';
 import type { HouseRules } from './house-rules.ts';
 import type { Identity } from './identity.ts';
-import { imports } from './imports.ts';
+import { importProgresses } from './import-progress.ts';
+import { imports, type Regions } from './imports.ts';
 import { locator } from './locator.ts';
 import { metadefCommands } from './metadef-commands.ts';
 import { type GatewayQuota, noQuota } from './quota.ts';
@@ -56,10 +58,12 @@ import { taskCommands } from './task-commands.ts';
 import { unreadBody } from './unread-body.ts';
 import { type UploadPorts, type Uploads, uploads } from './upload.ts';
 import { decodableUrl } from './url.ts';
+import { taskImporter } from './task-import.ts';
 import { type WebhookPorts, webhookRoutes } from './webhooks/routes.ts';
 import type { Showing } from './wire/places.ts';
 
 /** Everything that the API is made of. */
+import type { UrlRules } from './wire/import-method.ts';
 export interface AppPorts extends HouseRules {
   readonly log: EventLog;
   readonly images: Images;
@@ -90,6 +94,11 @@ export interface AppPorts extends HouseRules {
 }
 
 type UploadSettings = Pick<
+  /** Where imports may fetch from. */
+  readonly urls: UrlRules;
+  /** Where glance-download finds other image services. */
+  readonly regions?: Regions;
+  readonly progress: ProgressReader;
   UploadPorts,
   'tail' | 'staging' | 'owner' | 'isDead' | 'sizeCap' | 'patience' | 'passStep'
 >;
@@ -148,10 +157,11 @@ export function app(ports: AppPorts): App {
   const locating = locator(stores, ports.uploads.sizeCap);
   imageRoutes(router, {
     ...{ commands, images, access, importMethods, baseUrl, schema, pages },
-    ...{ limits, stores, showing, locator: locating, keepDeletedMs },
+    ...{ limits, stores, showing, locator: locating, keepDeletedMs, progress },
   });
   locationRoutes(router, { access, commands, images, stores, locator: locating });
   storeRoutes(router, { access, commands, stores });
+  const progress = importProgresses(ports);
   imageDataRoutes(router, {
     uploads: uploading,
     images,
@@ -162,14 +172,20 @@ export function app(ports: AppPorts): App {
   });
   importRoutes(router, {
     uploads: uploading,
-    imports: imports({ commands, quota }),
+    imports: importing,
     methods: importMethods,
     stores: {
       several: areSeveral(stores),
+  const importing = imports({
+    commands,
+    quota,
+    ...(ports.regions === undefined ? {} : { regions: ports.regions }),
+  });
       defaultId: stores.defaultId,
       writable: stores.all.flatMap(({ id, writer }) => (writer === null ? [] : [id])),
     },
   });
+    urls: ports.urls,
   memberRoutes(router, { commands, images, access });
   tagRoutes(router, { commands, schema });
   actionRoutes(router, { commands });
@@ -184,7 +200,14 @@ export function app(ports: AppPorts): App {
     commands: metadefCommands({ ...ports, decider: namespaceDecider(metadefAccess) }),
   });
   const { tasks } = ports;
-  taskRoutes(router, { images, tasks, commands: taskCommands(ports), access, pages, baseUrl });
+  const { urls } = ports;
+  taskRoutes(router, {
+    ...{ images, tasks, access, pages, baseUrl, progress, urls },
+    commands: taskCommands({
+      ...ports,
+      importer: taskImporter({ commands, imports: importing, schema, stores, importMethods }),
+    }),
+  });
   eventRoutes(router, {
     events: facts,
     streams: streaming,

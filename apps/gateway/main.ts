@@ -7,10 +7,12 @@ import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { peopleIn } from '../../infra/personal/people.ts';
+import { importGuard } from '../../infra/net/import-guard.ts';
 import { personalRecords } from '../../infra/personal/records.ts';
 import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
+import { postgresProgressReader } from '../../infra/progress/postgres.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { storesOf } from '../../infra/store/stores.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
@@ -39,7 +41,7 @@ import { logTail } from './log-tail.ts';
 import { quotaOf } from './quota-of.ts';
 import { defaultBounds, recordRefusals } from './refusals.ts';
 import { gatewayServer } from './server.ts';
-import { enabledMethods } from './wire/import-request.ts';
+import { enabledMethods } from './wire/import-method.ts';
 
 const queryConnections = 16;
 /** A Postgres that does not answer for so long has gone without a word. */
@@ -210,3 +212,5 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await log.close();
   await Promise.all([queries.end(), leases.end(), besideLog.end()]);
 });
+    urls: importGuard(config),
+    progress: postgresProgressReader(queries),

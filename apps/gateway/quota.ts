@@ -1,6 +1,6 @@
 import { AppendUnknown, type RecordedEvent } from '../../domain/event-log.ts';
 import type { Limits } from '../../domain/quota/limits.ts';
-import { inWireUnit, resources, wireName } from '../../domain/quota/resources.ts';
+import { type Amounts, inWireUnit, resources, wireName } from '../../domain/quota/resources.ts';
 import type { GrowingHold, Hold, QuotaHolds } from '../quota-holds.ts';
 import type { QuotaLedger } from '../quota-ledger.ts';
 import type { Call, Trace } from './call.ts';
@@ -12,7 +12,7 @@ export interface GatewayQuota {
   forImage(call: Call, reservationId: string, imageId: string, owner: string | null): Promise<Hold>;
   /** Room for an upload; for what it brings to the store, or to staging where it waits for an import. */
   forUpload(call: Call, arrival: Arrival): Promise<GrowingHold>;
-  /** Room for what an import of staged bytes brings to its stores. */
+  /** Room for what an import brings, as far as that is known when it is asked for. */
   forImport(call: Call, wanted: ImportRoom): Promise<Hold>;
   /** The document of `GET /v2/info/usage`: bytes as MiB that are full, and -1 where there is no limit. */
   usage(projectId: string | null): Promise<Readonly<Record<string, Entry>>>;
@@ -36,8 +36,8 @@ export interface ImportRoom {
   /** Names the import's attempt: of what is staged, the staged upload. */
   readonly uploadId: string;
   readonly owner: string | null;
-  /** Of everything that it will write, in every store. */
-  readonly bytes: number;
+  /** `bytes` of everything that it will write, in every store. */
+  readonly amounts: Amounts;
 }
 
 interface Entry {
@@ -103,11 +103,8 @@ export function gatewayQuota({
         ? holds.holdGrowing(wanted, grows, origin(call))
         : holds.hold(wanted, origin(call)).then((hold) => ({ ...unlimitedHold, ...hold }));
     },
-    forImport: (call, { owner, uploadId, bytes, ...rest }) =>
-      holds.hold(
-        { ...rest, projectId: owner, act: 'import', attempt: uploadId, amounts: { bytes } },
-        origin(call),
-      ),
+    forImport: (call, { owner, uploadId, ...rest }) =>
+      holds.hold({ ...rest, projectId: owner, act: 'import', attempt: uploadId }, origin(call)),
     async usage(projectId) {
       if (projectId === null) return {};
       const set = await limits.limitsOf(projectId);

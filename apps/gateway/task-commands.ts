@@ -11,6 +11,7 @@ import type { Tasks } from '../../projections/tasks/tasks.ts';
 import type { Call } from './call.ts';
 import { HttpError } from './http-error.ts';
 import { afterAppend, inTime, metadataOf, seenBy } from './on-behalf.ts';
+import type { TaskImporter } from './task-import.ts';
 import type { AskedTask } from './wire/task-requests.ts';
 
 /** Makes tasks that belong to no image. */
@@ -26,11 +27,13 @@ export function taskCommands({
   tasks,
   visible,
   personal,
+  importer,
 }: {
   log: Pick<EventLog, 'readStream' | 'append'>;
   tasks: Pick<Tasks, 'show'>;
   visible: Visible;
   personal: PersonalRecords;
+  importer: TaskImporter;
 }): TaskCommands {
   const pause = (): Promise<void> => delay(pauseMs);
   const handle = commandHandler(task, { log, eventId, schemaVersions: {}, pause });
@@ -42,11 +45,9 @@ export function taskCommands({
       const metadata = await metadataOf(call, 'tasks_api_access', personal);
       const context = { commandId: randomUUID(), metadata };
       const owner = call.caller.projectId;
-      const command = {
-        type: 'RequestTask',
-        task: { type, owner, input },
-        impossible: whyNot[type],
-      } as const;
+      // The import first: a task that is on record and has none would rest for ever.
+      const impossible = type === 'import' ? await importer(call, taskId, input) : ofImage;
+      const command = { type: 'RequestTask', task: { type, owner, input }, impossible } as const;
       const { position } = await inTime((deadline) =>
         handle(`task-${taskId}`, command, context, deadline),
       );
@@ -59,10 +60,3 @@ export function taskCommands({
 }
 
 const ofImage = 'Tasks of this type come with calls about an image, and cannot be asked for.';
-
-/** Why nothing can come of a task that is asked for by itself. */
-const whyNot = {
-  import: 'This site cannot fetch images from elsewhere.',
-  api_image_import: ofImage,
-  location_import: ofImage,
-} as const;

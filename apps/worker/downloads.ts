@@ -5,8 +5,8 @@ import { type DownloadOptions, download, type Told } from '../../infra/download/
 import { DownloadFailed, type DownloadFailure } from '../../infra/download/failures.ts';
 import { bandwidth } from '../../infra/download/pace.ts';
 import { hostSlots } from '../../infra/download/slots.ts';
-import { addressGuard } from '../../infra/net/address-guard.ts';
 import { keptConnections } from '../../infra/net/connections.ts';
+import { importGuard } from '../../infra/net/import-guard.ts';
 import { Failed } from './claim.ts';
 import type { Fetcher } from './fetch.ts';
 
@@ -27,14 +27,7 @@ export function downloads(config: Config, threads: DigestThreads): Downloads {
     slots: hostSlots(config['import-host-connections']),
     ...(perSecond === 0 ? {} : { pace: bandwidth(perSecond) }),
   } as const satisfies Partial<DownloadOptions>;
-  const guard = addressGuard({
-    allowedHosts: config['import-allowed-hosts'],
-    disallowedHosts: config['import-disallowed-hosts'],
-    allowedPorts: config['import-allowed-ports'],
-    disallowedPorts: config['import-disallowed-ports'],
-    allowedCidrs: config['import-allowed-cidrs'],
-    disallowedCidrs: config['import-disallowed-cidrs'],
-  });
+  const guard = importGuard(config);
 
   return {
     describe: async () => null,

@@ -31,7 +31,10 @@ const statusAfter = {
   TaskFailed: 'failure',
 } as const satisfies Record<TaskEvent['type'], TaskStatus>;
 
-/** A task of its own (reference, section 10.2): pending → processing → success or failure. */
+/**
+ * A task of its own (reference, section 10.2): pending → processing → success or failure. One that imports has the id of its
+ * image's attempt, whose events tell the rest.
+ */
 export const task: Decider<Task, RequestTask, TaskEvent> = {
   initial: { status: 'absent' },
   decide({ task: data, impossible }, { status }) {

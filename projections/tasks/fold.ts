@@ -32,8 +32,13 @@ export function fold(entry: TaskEntry, recorded: RecordedEvent): TaskEntry {
   const event = recorded as unknown as ImageEvent | TaskEvent;
   if (event.type === 'ImportRequested') return { task: importTask(event.data, recorded) };
   if (event.type === 'TaskRequested')
+    // What it leads to may be under way, and have its id, before the task itself is on record.
     return {
-      task: { ...begun(recorded), ...event.data, id: recorded.streamId.slice(taskPrefix.length) },
+      task: {
+        ...(entry.task ?? begun(recorded)),
+        ...event.data,
+        id: recorded.streamId.slice(taskPrefix.length),
+      },
     };
   const { task } = entry;
   if (task === undefined || task.endedAt !== null) return entry;

@@ -22,6 +22,7 @@ import { identityNone } from '../../infra/identity/none/identity.ts';
 import { addressGuard } from '../../infra/net/address-guard.ts';
 import { memoryStaging } from '../../infra/staging/memory.ts';
 import { memoryStore } from '../../infra/store/memory.ts';
+import { noProgress } from '../../infra/progress/progress.ts';
 import { storesFrom } from '../../infra/store/stores.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
@@ -173,6 +174,8 @@ export async function startGateway(
   const stop = (graceMs: number) => {
     streams.stop();
     return server.stop(graceMs, uploads.stop);
+    urls: addressGuard({ ...nowhere, allowedPorts: [80, 443] }),
+    progress: noProgress,
   };
   t.after(async () => {
     await stop(0);

@@ -7,6 +7,7 @@ import type { BaseUrl } from '../base-url.ts';
 import { expectNoBody, jsonBody } from '../body.ts';
 import type { Call } from '../call.ts';
 import { type Commands, unknownImage } from '../commands.ts';
+import type { ImportProgresses } from '../import-progress.ts';
 import type { Locator } from '../locator.ts';
 import { lookedAt, withoutLocations } from '../patched-locations.ts';
 import { readings } from '../reading.ts';
@@ -37,6 +38,7 @@ export function imageRoutes(
     showing,
     locator,
     keepDeletedMs,
+    progress,
   }: {
     commands: Commands;
     images: Images;
@@ -50,6 +52,7 @@ export function imageRoutes(
     showing: Showing;
     locator: Locator;
     keepDeletedMs: number | null;
+    progress: Pick<ImportProgresses, 'ofImage'>;
   },
 ): void {
   const readingOf = readings({ access, schema, stores, showing });
@@ -83,7 +86,10 @@ export function imageRoutes(
   router.get('/v2/images/:imageId', async (ctx) => {
     expectNoBody(ctx.req);
     const record = await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
-    ctx.body = imageDocument(record, readingOf(ctx.call));
+    ctx.body = {
+      ...imageDocument(record, readingOf(ctx.call)),
+      ...(await progress.ofImage(record, ctx.call.caller)),
+    };
   });
 
   router.patch('/v2/images/:imageId', async (ctx) => {

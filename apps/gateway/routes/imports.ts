@@ -2,6 +2,7 @@ import { jsonBody } from '../body.ts';
 import { HttpError } from '../http-error.ts';
 import type { Imports } from '../imports.ts';
 import type { Uploads } from '../upload.ts';
+import type { UrlRules } from '../wire/import-method.ts';
 import { importRequestFrom, type StoreChoice } from '../wire/import-request.ts';
 import { declaredSizeOf, requireOctets } from './image-data.ts';
 import { imageIdOf } from './image-id.ts';
@@ -15,12 +16,15 @@ export function importRoutes(
     imports,
     methods,
     stores,
+    urls,
   }: {
     uploads: Uploads;
     imports: Imports;
     /** That are enabled. */
     methods: readonly string[];
     stores: StoreChoice;
+    /** Where imports may fetch from. */
+    urls: UrlRules;
   },
 ): void {
   router.put('/v2/images/:imageId/stage', async (ctx) => {
@@ -38,7 +42,7 @@ export function importRoutes(
   router.post('/v2/images/:imageId/import', async (ctx) => {
     const document = await jsonBody(ctx);
     const header = ctx.get('X-Image-Meta-Store');
-    const asked = importRequestFrom(document, header, methods, stores);
+    const asked = importRequestFrom(document, header, methods, stores, urls);
     await imports.request(ctx.call, imageIdOf(ctx), asked);
     ctx.status = 202;
     ctx.body = '';

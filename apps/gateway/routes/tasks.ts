@@ -6,8 +6,10 @@ import type { BaseUrl } from '../base-url.ts';
 import { expectNoBody, jsonBody } from '../body.ts';
 import type { Call } from '../call.ts';
 import { HttpError } from '../http-error.ts';
+import type { ImportProgresses } from '../import-progress.ts';
 import type { TaskCommands } from '../task-commands.ts';
 import { isUuid } from '../wire/image-schema.ts';
+import type { UrlRules } from '../wire/import-method.ts';
 import type { PageSizes } from '../wire/list-query.ts';
 import { parametersOf } from '../wire/query-string.ts';
 import { imageTaskDocument, taskDocument, taskPage } from '../wire/task.ts';
@@ -26,6 +28,8 @@ export function taskRoutes(
     access,
     pages,
     baseUrl,
+    progress,
+    urls,
   }: {
     images: Pick<Images, 'show'>;
     tasks: Tasks;
@@ -33,6 +37,9 @@ export function taskRoutes(
     access: Access;
     pages: PageSizes;
     baseUrl: BaseUrl;
+    progress: Pick<ImportProgresses, 'ofTasks'>;
+    /** Where imports may fetch from. */
+    urls: UrlRules;
   },
 ): void {
   const viewerOf = ({ caller }: Call): Viewer => ({
@@ -44,7 +51,7 @@ export function taskRoutes(
     expectNoBody(ctx.req);
     const { id } = await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
     const found = await tasks.ofImage(id, viewerOf(ctx.call));
-    ctx.body = { tasks: found.map(imageTaskDocument) };
+    ctx.body = { tasks: (await progress.ofTasks(found)).map(imageTaskDocument) };
   });
 
   router.get('/v2/tasks', async (ctx) => {
@@ -56,7 +63,7 @@ export function taskRoutes(
   });
 
   router.post('/v2/tasks', async (ctx) => {
-    const asked = askedTaskFrom(await jsonBody(ctx));
+    const asked = askedTaskFrom(await jsonBody(ctx), urls);
     access.authorizeOwn('tasks_api_access', ctx.call.caller);
     const task = await commands.request(ctx.call, asked);
     ctx.status = 201;
@@ -71,6 +78,7 @@ export function taskRoutes(
     const task = isUuid(taskId) ? await tasks.show(taskId.toLowerCase()) : undefined;
     if (task === undefined || !isSeenBy(task, viewerOf(ctx.call)))
       throw new HttpError(404, `No task found with ID ${taskId}.`);
-    ctx.body = taskDocument(task);
+    const [told = task] = await progress.ofTasks([task]);
+    ctx.body = taskDocument(told);
   });
 }

@@ -1,6 +1,6 @@
-import type { ImportMethod } from '../../../domain/image/events.ts';
 import type { JsonObject } from '../../../domain/json.ts';
 import { HttpError } from '../http-error.ts';
+import { type AskedMethod, isObject, methodFrom, type UrlRules } from './import-method.ts';
 
 /** The stores that an import can go to. */
 export interface StoreChoice {
@@ -11,21 +11,14 @@ export interface StoreChoice {
 }
 
 export interface AskedImport {
-  readonly method: ImportMethod;
+  readonly method: AskedMethod;
+  /** All that can be written were meant. */
+  readonly everywhere?: boolean;
   /** Where to; `unknown` are named, too, and no store that can be written. */
   readonly stores: readonly string[];
   readonly unknown: readonly string[];
   readonly allStoresMustSucceed: boolean;
 }
-
-/** What this release can do, and how each method is read from `method` of the request (reference, section 9.1). */
-const methods: Readonly<Record<string, (given: JsonObject) => ImportMethod>> = {
-  'glance-direct': () => ({ name: 'glance-direct' }),
-};
-
-/** Those of the operator's choice that this release can do. */
-export const enabledMethods = (chosen: readonly string[]): readonly string[] =>
-  chosen.filter((name) => Object.hasOwn(methods, name));
 
 /** The document of `POST /v2/images/{id}/import`, and its header that names a store; 400 for what makes no sense. */
 export function importRequestFrom(
@@ -33,6 +26,7 @@ export function importRequestFrom(
   header: string,
   enabled: readonly string[],
   choice: StoreChoice,
+  rules: UrlRules,
 ): AskedImport {
   if (!isObject(document)) throw new HttpError(400, 'An import must be a JSON object.');
   const allStoresMustSucceed = flag(document, 'all_stores_must_succeed') ?? true;
@@ -43,23 +37,12 @@ export function importRequestFrom(
     );
   const stores = storesFrom(document, header, choice);
   return {
-    method: methodFrom(document, enabled),
+    method: methodFrom(document, enabled, rules),
+    everywhere: flag(document, 'all_stores') ?? false,
     stores,
     unknown: stores.filter((id) => !choice.writable.includes(id)),
     allStoresMustSucceed,
   };
-}
-
-function methodFrom({ method }: JsonObject, enabled: readonly string[]): ImportMethod {
-  if (!isObject(method)) throw new HttpError(400, "'method' is required, as a JSON object.");
-  const { name } = method;
-  if (typeof name !== 'string') throw new HttpError(400, "'method' needs a 'name'.");
-  const read = enabled.includes(name) ? methods[name] : undefined;
-  if (read !== undefined) return read(method);
-  throw new HttpError(
-    400,
-    `Unknown import method name '${name}': this site has ${enabled.join(', ') || 'none'}.`,
-  );
 }
 
 function storesFrom(
@@ -89,6 +72,3 @@ function flag(document: JsonObject, name: string): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value;
   throw new HttpError(400, `'${name}' must be true or false.`);
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -4,6 +4,7 @@ import { type TaskType, taskStatuses, taskTypes } from '../../../domain/task/tas
 import { sortKeys, type TaskQuery } from '../../../projections/tasks/tasks.ts';
 import { HttpError } from '../http-error.ts';
 import { wholeNumber } from './filter-values.ts';
+import { isObject, type UrlRules, urlIn } from './import-method.ts';
 import type { PageSizes } from './list-query.ts';
 import { checkPlain } from './plain-json.ts';
 import { lastOf, type Parameters } from './query-string.ts';
@@ -35,33 +36,25 @@ export interface AskedTask {
 }
 
 /** The document of `POST /v2/tasks`; 400 for what does not say what to import, or from where nobody may. */
-export function askedTaskFrom(document: unknown): AskedTask {
+export function askedTaskFrom(document: unknown, rules: UrlRules): AskedTask {
   if (!isObject(document)) throw new HttpError(400, 'A task must be a JSON object.');
   checkPlain(document);
   const { type, input } = document;
   if (typeof type !== 'string') throw new HttpError(400, "Task 'type' is required.");
   const known = oneOf('type', type, taskTypes);
   if (!isObject(input)) throw new HttpError(400, "Task 'input' is required, as a JSON object.");
-  if (known === 'import') checkImport(input);
+  if (known === 'import') checkImport(input, rules);
   return { type: known, input };
 }
 
-function checkImport(input: JsonObject): void {
+function checkImport(input: JsonObject, rules: UrlRules): void {
   for (const name of ['import_from', 'import_from_format'] as const)
     if (typeof input[name] !== 'string' || input[name] === '')
       throw new HttpError(400, `Input does not contain '${name}' field.`);
   if (!isObject(input.image_properties))
     throw new HttpError(400, "Input does not contain 'image_properties' field.");
-  const from = String(input.import_from);
-  const url = URL.canParse(from) ? new URL(from) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
-    throw new HttpError(400, 'What is imported must have a http or https URL.');
-  if (url.username !== '' || url.password !== '')
-    throw new HttpError(400, 'The URL of what is imported must not hold a user or a password.');
+  urlIn('import_from', input.import_from, rules);
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function oneOf<Value extends string>(name: string, text: string, known: readonly Value[]): Value {
   const value = known.find((one) => one === text);
