@@ -3,6 +3,7 @@ import { ConfigError } from '../../infra/config/config.ts';
 import { type Command, UsageError } from './command.ts';
 import { deletedCommand } from './deleted.ts';
 import { eventsCommand } from './events.ts';
+import { historyCommand } from './history.ts';
 import { metadefsCommand } from './metadefs.ts';
 import { migrateCommand } from './migrate.ts';
 import { policyCommand } from './policy.ts';
@@ -20,6 +21,7 @@ const commands: readonly Command[] = [
   deletedCommand,
   restoreCommand,
   eventsCommand,
+  historyCommand,
   webhooksCommand,
   metadefsCommand,
   policyCommand,
