@@ -2,6 +2,7 @@ import { auditMemoryMigrations, auditTreeMigrations } from '../infra/audit/migra
 import { besideLogUrl, isEventStoreDb } from '../infra/event-log/open.ts';
 import { eventLogMigrations } from '../infra/event-log/postgres/migrations.ts';
 import { leaseMigrations } from '../infra/leases/migrations.ts';
+import { nearMigrations } from '../infra/near/migrations.ts';
 import { personalMigrations } from '../infra/personal/migrations.ts';
 import { type Migration, migrate } from '../infra/postgres/migrate.ts';
 import { postgresPool } from '../infra/postgres/pool.ts';
@@ -31,6 +32,7 @@ const besideTheLog = (eventLogUrl: string): readonly Migration[] => [
 const derived: readonly Migration[] = [
   ...readModelMigrations,
   ...leaseMigrations,
+  ...nearMigrations,
   ...progressMigrations,
   ...webhookProgressMigrations,
   ...sharedDirectoryMigrations,

@@ -4,6 +4,8 @@ type Listener = (event: RecordedEvent) => void;
 
 /** Everything that the log takes from the start of this process on, handed to whoever waits for it. */
 export interface LogTail {
+  /** What the log had before. */
+  readonly start: bigint;
   /** From now on, in order; gives the function that ends it. Whoever listens before it appends misses nothing. */
   listen(streamId: string, listener: Listener): () => void;
   /** The same for every stream. */
@@ -29,6 +31,7 @@ export async function logTail(
   };
 
   return {
+    start,
     listen(streamId, listener) {
       const listeners = byStream.get(streamId) ?? new Set();
       byStream.set(streamId, listeners.add(listener));

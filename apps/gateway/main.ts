@@ -38,6 +38,7 @@ import { usualPace } from './events/stream.ts';
 import { houseRulesFrom } from './house-rules.ts';
 import { identityOf } from './identity-of.ts';
 import { logTail } from './log-tail.ts';
+import { type Near, near } from './near.ts';
 import { quotaOf } from './quota-of.ts';
 import { defaultBounds, recordRefusals } from './refusals.ts';
 import { gatewayServer } from './server.ts';
@@ -80,7 +81,12 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     queryTimeoutMs,
   });
   const log = await openEventLog(eventLogUrl, { log: logger, upcast });
-  const shown = visible(queries, postgresUrl, { log: logger, models: answeredFrom });
+  const shown = visible(queries, postgresUrl, {
+    log: logger,
+    models: answeredFrom,
+    onLost: () => nearby?.forget(),
+  });
+  let nearby: Near | undefined;
   const toldOutside = visible(queries, postgresUrl, {
     log: logger,
     models: [eventsProjection.name],
@@ -105,6 +111,17 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const following = new AbortController();
   const bus = await openBus(config, { log, owner, logger });
   const tail = await logTail(bus, following.signal);
+  const ownTail = config['nats-url'] === undefined ? tail : await logTail(log, following.signal);
+  nearby = near({
+    images: imageQueries(queries),
+    shown,
+    tail: ownTail,
+    pool: leases,
+    postgresUrl,
+    owner,
+    logger,
+    cacheMib: config['answer-cache-mib'],
+  });
 
   const { identity, close: closeIdentity } = identityOf(config);
   const personal = personalRecords(besideLog);
@@ -129,11 +146,11 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     quota,
     ...houseRules,
     log,
-    images: imageQueries(queries),
+    images: nearby.images,
     metadefs: metadefQueries(queries),
     tasks: taskQueries(queries, { timeToLiveMs: config['task-time-to-live'] * hourMs }),
     metadefAccess: metadefAccess(policy),
-    visible: shown,
+    visible: nearby.visible,
     personal,
     identity,
     access: access(policy, protections),
@@ -199,6 +216,8 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   closeIdentity();
   following.abort();
   await tail.ended;
+  await ownTail.ended;
+  await nearby.stop();
   await bus.close();
   await watch.stop();
   await leaveByteDirs();

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Config, type Environment, environmentOf } from '../../infra/config/config.ts';
 import { certifyDeath } from '../../infra/leases/heartbeat.ts';
+import { certifyHolderDeath } from '../../infra/near/holder.ts';
 import { takeOwnership } from '../../infra/postgres/embedded/owner.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { ownServer, type ServerProgram } from '../../infra/servers/own-server.ts';
@@ -76,8 +77,8 @@ export async function runTree(
         environment: () => ({ ...inherited(environment), ...environmentOf(settings()) }),
         onPid: pidOf(name),
         onDeath: (owner) => {
-          certifyDeath(beats, owner).catch((error) =>
-            log.warn({ err: error, owner }, 'its lease has to run out'),
+          Promise.all([certifyDeath(beats, owner), certifyHolderDeath(beats, owner)]).catch(
+            (error) => log.warn({ err: error, owner }, 'its lease has to run out'),
           );
         },
       });

@@ -11,6 +11,14 @@ export interface VisibleOptions {
   readonly models: readonly string[];
   /** How often the checkpoints are read while somebody waits: announcements can be lost. */
   readonly pollMs?: number;
+  /** What was known may be wrong from here on: Postgres may come back older than it was. */
+  readonly onLost?: () => void;
+}
+
+export interface Checkpoints extends Visible {
+  /** A position that every one of the read models has reached, as far as is known. */
+  reached(): bigint;
+  close(): Promise<void>;
 }
 
 /**
@@ -21,8 +29,8 @@ export interface VisibleOptions {
 export function visible(
   pool: Pool,
   postgresUrl: string,
-  { log, models, pollMs = 250 }: VisibleOptions,
-): Visible & { close(): Promise<void> } {
+  { log, models, pollMs = 250, onLost }: VisibleOptions,
+): Checkpoints {
   const line = waitingLine();
   const known = new Map<string, bigint>();
   /** Counts connections, so that an answer from before a loss is not taken for knowledge after it. */
@@ -65,6 +73,7 @@ export function visible(
   const forget = (): void => {
     life += 1;
     known.clear();
+    onLost?.();
   };
   const stopPolling = (): void => {
     clearInterval(poll);
@@ -82,6 +91,7 @@ export function visible(
   );
 
   return {
+    reached,
     waitFor(position, timeoutMs) {
       if (reached() >= position) return Promise.resolve();
       if (known.size < models.length) readOnce();

@@ -1,4 +1,4 @@
-import { anyTextOrList, setting, text, url } from './kinds.ts';
+import { anyTextOrList, setting, text, url, whole } from './kinds.ts';
 
 const origins = anyTextOrList
   .transform((given) => given.map((origin) => origin.trim()).filter((origin) => origin !== ''))
@@ -18,5 +18,10 @@ export const endpointSettings = {
     origins.default([]),
     'web pages of these origins may use the API: https://HOST[:PORT], or * (default: none)',
     'ORIGINS',
+  ),
+  'answer-cache-mib': setting(
+    whole(0, 65_536).default(16),
+    'MiB of images, and as much of listings, that a gateway keeps in memory to answer from; 0 is none',
+    'MIB',
   ),
 } as const;
