@@ -15,6 +15,7 @@ import type { Events } from '../../projections/events/events.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
 import type { Metadefs } from '../../projections/metadefs/metadefs.ts';
 import type { Tasks } from '../../projections/tasks/tasks.ts';
+import { type AuditPorts, auditRoutes } from './audit/routes.ts';
 import { baseUrlFrom } from './base-url.ts';
 import { authentication, type CallContext } from './call.ts';
 import { imageCommands } from './commands.ts';
@@ -87,6 +88,7 @@ export interface AppPorts extends HouseRules {
   readonly events: EventSettings;
   readonly webhooks: WebhookSettings;
   readonly history: Omit<HistoryPorts, 'log'>;
+  readonly audit: AuditPorts;
   readonly dataDir: string;
   readonly publicEndpoint: string | undefined;
   /** What `OpenStack-image-import-methods` announces. */
@@ -222,6 +224,7 @@ export function app(ports: AppPorts): App {
     readingOf: readings({ access, schema, stores, showing }),
   });
 
+  auditRoutes(router, { ...ports.audit, images, imageAccess: access });
   const { personal, webhooks } = ports;
   const told = { events: facts, region, imageAccess: access };
   webhookRoutes(router, { ...webhooks, ...told, log, personal, baseUrl });

@@ -34,6 +34,7 @@ import { runPart } from '../part.ts';
 import { answeredFrom } from '../projector/projections.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { app } from './app.ts';
+import { openAudit } from './audit/open.ts';
 import { usualPace } from './events/stream.ts';
 import { houseRulesFrom } from './house-rules.ts';
 import { identityOf } from './identity-of.ts';
@@ -81,6 +82,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     queryTimeoutMs,
   });
   const log = await openEventLog(eventLogUrl, { log: logger, upcast });
+  const audit = await openAudit(eventLogUrl, { queries, besideLog, policy, log: logger });
   const shown = visible(queries, postgresUrl, {
     log: logger,
     models: answeredFrom,
@@ -194,6 +196,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
       people: peopleIn(besideLog),
       access: historyAccess(policy),
     },
+    audit: audit.ports,
     dataDir: config['data-dir'],
     publicEndpoint: config['public-endpoint'],
     importMethods: enabledMethods(config['import-methods']),
@@ -228,6 +231,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await webhooksShown.close();
   await historyShown.close();
   poster.close();
+  await audit.close();
   await log.close();
   await Promise.all([queries.end(), leases.end(), besideLog.end()]);
 });

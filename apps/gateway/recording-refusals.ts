@@ -29,11 +29,11 @@ function refusalFrom(error: unknown, action: string, target: string | null): Ref
   return { action, rule: error.rule, target, code: error.code };
 }
 
-const lookingBack = '/history/v1/';
+const lookingBack = /^\/(history\/v1|audit\/v1\/proofs)\//;
 
 /** The id of an image, a webhook, a bulk import or a project, or the name of a namespace of metadata definitions. */
 function targetIn(path: string): string | null {
-  if (path.startsWith(lookingBack))
+  if (lookingBack.test(path))
     return targetIn(
       path.replace(lookingBack, '/v2/').replace('/metadefs/', '/metadefs/namespaces/'),
     );

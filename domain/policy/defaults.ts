@@ -122,6 +122,13 @@ const history = {
   get_past_image: `rule:auditor or (role:reader and (${audience}))`,
 } as const;
 
+/** The audit tree, which Glance has not. What a proof shows is asked of each event besides. */
+const audit = {
+  get_audit_checkpoint: '',
+  get_audit_entries: 'rule:auditor',
+  get_audit_proof: ownHistory,
+} as const;
+
 /** Bulk imports, which Glance has not. What their items do is asked of the rules of images, one by one. */
 const bulk = {
   get_bulk_imports: ownerReader,
@@ -137,6 +144,7 @@ export const actionRules = {
   ...metadefs,
   ...webhooks,
   ...history,
+  ...audit,
   ...bulk,
 } as const;
 

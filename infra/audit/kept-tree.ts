@@ -152,4 +152,4 @@ function kept(stored: StoredTree, store: TreeStore, signed: readonly TreeHead[])
 }
 
 /** Hash of an entry as it is served. */
-export const entryHash = (text: string): Uint8Array => leafHash(sha256, Buffer.from(text));
+export const entryHash = (entry: Uint8Array): Uint8Array => leafHash(sha256, entry);

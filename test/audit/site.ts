@@ -38,10 +38,10 @@ export interface Site {
   /** Appends so many events to streams of an image each, three a stream. */
   append(count: number): Promise<void>;
   appendTo(streamId: string, events: readonly NewEvent[], expected?: number): Promise<bigint>;
-  /** Keeps the tree until what is returned is called. */
-  keep(): () => Promise<void>;
+  /** Keeps the tree until what is returned is called; of another log than this one's, where one is named. */
+  keep(other?: EventLog): () => Promise<void>;
   /** The newest checkpoint, once there is one of this size; nothing keeps the tree after that. */
-  signed(size: number): Promise<SignedHead>;
+  signed(size: number, other?: EventLog): Promise<SignedHead>;
   /** Runs SQL on the table of events as somebody who may do anything. */
   tamper(sql: string, values?: readonly unknown[]): Promise<void>;
   /** The lines of a bundle of the whole log, as it is now. */
@@ -83,10 +83,10 @@ export async function auditSite(t: TestContext): Promise<Site> {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const keep = (): (() => Promise<void>) => {
+  const keep: Site['keep'] = (other = log) => {
     const stopping = new AbortController();
     const keeping = keepTree({
-      log,
+      log: other,
       store,
       memory,
       own: ownCheckpoint(join(directory, 'audit', 'checkpoint'), silent),
@@ -124,8 +124,8 @@ export async function auditSite(t: TestContext): Promise<Site> {
       }
       await Promise.all(appends);
     },
-    async signed(size) {
-      const stop = keep();
+    async signed(size, other = log) {
+      const stop = keep(other);
       try {
         return await until(`a checkpoint of ${size}`, async () => {
           const head = await memory.newest();

@@ -121,6 +121,9 @@ const onNothing = {
   get_project_history: readers,
   get_history_events: readers,
   get_past_images: readers,
+  get_audit_checkpoint: 'YYYYYYYYY',
+  get_audit_entries: admins,
+  get_audit_proof: readers,
 } as const;
 
 type ByOpenness = Pick<ByVisibility, 'public' | 'private'>;

@@ -9,6 +9,7 @@ import { usualHouseRules } from '../../apps/gateway/house-rules.ts';
 import { logTail } from '../../apps/gateway/log-tail.ts';
 import { defaultBounds, recordRefusals } from '../../apps/gateway/refusals.ts';
 import { gatewayServer } from '../../apps/gateway/server.ts';
+import { auditAccess } from '../../domain/audit/access.ts';
 import { historyAccess } from '../../domain/history/access.ts';
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
@@ -29,6 +30,7 @@ import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { memoryProgress } from '../../infra/webhooks/memory.ts';
 import { webhookPoster } from '../../infra/webhooks/post.ts';
 import { memoryVault } from '../../infra/webhooks/vault.ts';
+import { unsignedAudit } from './gateway-audit.ts';
 import { memoryEvents } from './gateway-events.ts';
 import { memoryHistory, memoryPast } from './gateway-history.ts';
 import { memoryImages } from './gateway-images.ts';
@@ -160,6 +162,7 @@ export async function startGateway(
       people: { behind: async () => new Map() },
       access: historyAccess(parsePolicy(null)),
     },
+    audit: { ...unsignedAudit(log), access: auditAccess(parsePolicy(null)) },
     dataDir,
     publicEndpoint: undefined,
     importMethods: [],
