@@ -31,6 +31,7 @@ import { webhooksProjection } from '../../projections/webhooks/projection.ts';
 import { webhookQueries } from '../../projections/webhooks/queries.ts';
 import { openBus } from '../bus.ts';
 import { runPart } from '../part.ts';
+import { requireSameLog } from '../same-log.ts';
 import { answeredFrom } from '../projector/projections.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { app } from './app.ts';
@@ -82,6 +83,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     queryTimeoutMs,
   });
   const log = await openEventLog(eventLogUrl, { log: logger, upcast });
+  await requireSameLog(queries, log);
   const audit = await openAudit(eventLogUrl, { queries, besideLog, policy, log: logger });
   const shown = visible(queries, postgresUrl, {
     log: logger,

@@ -8,6 +8,7 @@ import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { runAudit } from '../audit/part.ts';
 import { logUnprojectable } from '../log-unprojectable.ts';
 import { runPart } from '../part.ts';
+import { requireSameLog } from '../same-log.ts';
 import { takeOvers } from '../take-overs.ts';
 import { projections, projectionsFor } from './projections.ts';
 import { runProjector } from './run-projector.ts';
@@ -29,6 +30,7 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   });
   const eventLogUrl = config['event-log-url'] ?? postgresUrl;
   const log = await openEventLog(eventLogUrl, { log: logger, upcast });
+  await requireSameLog(pool, log);
   const storedLog = await openEventLog(eventLogUrl, { log: logger, upcast: (event) => event });
   const besideLog = postgresPool(besideLogUrl(eventLogUrl, postgresUrl), {
     log: logger,

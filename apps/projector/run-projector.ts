@@ -10,6 +10,7 @@ import {
   voidAhead,
 } from '../../infra/read-model/generation.ts';
 import { ensureGenerations } from '../../infra/read-model/migrations.ts';
+import { keepOrigin } from '../../infra/read-model/origin.ts';
 import { rebuild, retiredGraceMs } from '../../infra/read-model/rebuild.ts';
 import { applySparing, type OnUnprojectable } from '../../infra/read-model/sparing.ts';
 import { Fenced, generationWriter } from '../../infra/read-model/writer.ts';
@@ -139,7 +140,9 @@ async function followInto<Parts extends object>(
     await dropRetired(pool, projection.name, retiredGraceMs);
   });
   logger.info({ model: projection.name, position: live.position }, 'following the log');
+  let { logId } = live;
   try {
+    logId ??= await keepOrigin(pool, live.number, log);
     for await (const events of log.follow(writer.position, until)) {
       passStep('projector.batch-read');
       for (let start = 0; start < events.length; start += batchEvents) {
@@ -147,6 +150,7 @@ async function followInto<Parts extends object>(
         await applySparing(writer, pool, batch, onUnprojectable);
       }
       passStep('projector.batch-committed');
+      logId ??= await keepOrigin(pool, live.number, log);
     }
   } finally {
     await beside.stop();

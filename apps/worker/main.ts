@@ -19,6 +19,7 @@ import { quotaQueries } from '../../projections/quota/queries.ts';
 import { openBus } from '../bus.ts';
 import { handleImage } from '../handle-image.ts';
 import { runPart } from '../part.ts';
+import { requireSameLog } from '../same-log.ts';
 import { quotaLedger } from '../quota-ledger.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { runWebhooks } from '../webhooks/part.ts';
@@ -49,6 +50,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     log: logger,
     upcast,
   });
+  await requireSameLog(pool, log);
   const redisUrl = config['redis-url'];
   const queue = bullmqJobQueue(await queueConnection({ redisUrl, postgresUrl }, logger), logger);
   const told = processMetrics('worker');

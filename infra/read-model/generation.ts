@@ -13,6 +13,8 @@ export interface Generation {
   readonly state: 'building' | 'live';
   /** The checkpoint: everything up to here is in the tables. */
   readonly position: bigint;
+  /** Of the log that it was made from; null while that is not known. */
+  readonly logId: string | null;
 }
 
 /** Runs on a pool, or inside a transaction. */
@@ -27,6 +29,7 @@ interface GenerationRow {
   readonly number: string | number | bigint;
   readonly version: number;
   readonly position: string | number | bigint;
+  readonly log_id: string | null;
 }
 
 /** The generation that queries read, if there is one and nobody has dropped any of its tables or views. */
@@ -38,7 +41,7 @@ export async function liveGeneration<Parts extends object>(
   const { rows } = await db.query<GenerationRow>({
     name: `live-${name}`,
     text: `
-      select number, version, position
+      select number, version, position, log_id
       from read_model.generation
       where model = $1 and state = 'live' and not exists (
         select from unnest(array['', '_' || number]) as generation, unnest($2::text[]) as name
@@ -53,6 +56,7 @@ export async function liveGeneration<Parts extends object>(
     version: row.version,
     state: 'live',
     position: BigInt(row.position),
+    logId: row.log_id,
   };
 }
 
@@ -60,12 +64,13 @@ export async function liveGeneration<Parts extends object>(
 export async function createGeneration<Parts extends object>(
   pool: Pool,
   projection: Projection<Parts>,
+  logId: string | null,
 ): Promise<Generation> {
   const { name, version } = projection;
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query<{ number: string | number | bigint }>(
-      `insert into read_model.generation (model, version, state) values ($1, $2, 'building') returning number`,
-      [name, version],
+      `insert into read_model.generation (model, version, state, log_id) values ($1, $2, 'building', $3) returning number`,
+      [name, version, logId],
     );
     const number = Number(rows[0]?.number);
     await client.query(`create schema ${schemaOf(name, number)}`);
@@ -86,7 +91,7 @@ export async function createGeneration<Parts extends object>(
           `alter table ${schemaOf(name, number)}.${table} alter column ${column} set (n_distinct = ${count})`,
         );
     }
-    return { number, version, state: 'building', position: 0n };
+    return { number, version, state: 'building', position: 0n, logId };
   });
 }
 

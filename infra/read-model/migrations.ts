@@ -19,13 +19,25 @@ const generations = `
   create unique index if not exists generation_live on read_model.generation (model) where state = 'live';
 `;
 
+/** The identity of the log that a generation was made from: see `origin.ts`. */
+const origins = `
+  do $$ begin
+    if not exists (
+      select from pg_attribute where attrelid = 'read_model.generation'::regclass and attname = 'log_id'
+    ) then
+      alter table read_model.generation add column log_id text;
+    end if;
+  end $$;
+`;
+
 export const readModelMigrations: readonly Migration[] = [
   { name: 'read-model-001-generations', sql: generations },
+  { name: 'read-model-002-origins', sql: origins },
 ];
 
 /** One at a time: `if not exists` does not keep two from making the same thing at once. */
 export async function ensureGenerations(pool: Pool): Promise<void> {
   await pool.query(
-    `select pg_advisory_xact_lock(hashtext('read_model.generation')); ${generations}`,
+    `select pg_advisory_xact_lock(hashtext('read_model.generation')); ${generations} ${origins}`,
   );
 }

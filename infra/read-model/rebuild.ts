@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { Projection } from '../../projections/projection.ts';
 import { abandonBuilding, createGeneration, createIndexes, dropRetired } from './generation.ts';
+import { identityOf, voidOther } from './origin.ts';
 import { applySparing, type OnUnprojectable } from './sparing.ts';
 import { swap } from './swap.ts';
 import { generationWriter } from './writer.ts';
@@ -46,7 +47,9 @@ export async function rebuild<Parts extends object>(
   const { projection, pool, log, signal, onProgress, onUnprojectable } = options;
   await abandonBuilding(pool, projection.name);
   await dropRetired(pool, projection.name, retiredGraceMs);
-  const generation = await createGeneration(pool, projection);
+  const logId = await identityOf(log);
+  await voidOther(pool, projection.name, logId);
+  const generation = await createGeneration(pool, projection, logId);
   const writer = generationWriter(projection, generation, keepEntries);
   const began = performance.now();
   let events = 0;

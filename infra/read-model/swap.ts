@@ -14,6 +14,7 @@ interface Locked {
   readonly version: number;
   readonly state: string;
   readonly position: string | number | bigint;
+  readonly log_id: string | null;
 }
 
 /**
@@ -36,7 +37,7 @@ export async function swap<Parts extends object>(
       await client.query(`set local lock_timeout = '100ms'`);
       const { rows } = await client.query<Locked>(
         `
-        select number, version, state, position
+        select number, version, state, position, log_id
         from read_model.generation
         where model = $1 and (state = 'live' or number = $2)
         order by number
@@ -51,6 +52,7 @@ export async function swap<Parts extends object>(
         version,
         state: 'building',
         position: BigInt(next.position),
+        logId: next.log_id,
       } as const;
       const writer = generationWriter(projection, building, 0);
       const target = live === undefined ? 0n : BigInt(live.position);

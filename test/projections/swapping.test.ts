@@ -149,11 +149,11 @@ test('a rebuild that cannot ask the log keeps no connection', async () => {
 test('the newest rebuild wins, and what an older one left is dropped', async () => {
   const { pool } = await testDatabase(migrations);
   const events = recorded(uuid('one'), [{ type: 'ImageCreated', data: plain }]);
-  const abandoned = await createGeneration(pool, imagesProjection);
+  const abandoned = await createGeneration(pool, imagesProjection, null);
   await rebuildFrom(pool, logOf(events));
   const writer = generationWriter(imagesProjection, abandoned, 10);
   await assert.rejects(writer.apply(pool, events));
-  const left = await createGeneration(pool, imagesProjection);
+  const left = await createGeneration(pool, imagesProjection, null);
   await rebuildFrom(pool, logOf(events));
   const { rows } = await pool.query<{ name: string }>(
     `select nspname as name from pg_namespace where nspname like 'images\\_%'`,
