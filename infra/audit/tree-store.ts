@@ -40,6 +40,8 @@ export interface TreeStore {
   leafTile(index: number): Promise<LeafTile | undefined>;
   /** Of the events at these positions, the leaves that they are; undefined where the tree has none. */
   indexesOf(positions: readonly bigint[]): Promise<readonly (number | undefined)[]>;
+  /** How many leaves are of events up to a position. */
+  leavesUpTo(position: bigint): Promise<number>;
   /** Throws it all away: it is made again from the log. */
   drop(): Promise<void>;
 }
@@ -160,6 +162,21 @@ export function postgresTreeStore(pool: Pool): TreeStore {
         const at = positionsFrom(row.positions).indexOf(positions[number] ?? -1n);
         return at < 0 ? undefined : Number(row.index) * tileWidth + at;
       });
+    },
+
+    async leavesUpTo(position) {
+      const { rows } = await pool.query<{ index: bigint; positions: Buffer }>(
+        `
+        select index, positions from audit_tiles
+        where level = 0 and first_position <= $1
+        order by first_position desc
+        limit 1`,
+        [String(position)],
+      );
+      const [row] = rows;
+      if (row === undefined) return 0;
+      const inTile = positionsFrom(row.positions).filter((one) => one <= position).length;
+      return Number(row.index) * tileWidth + inTile;
     },
 
     async drop() {

@@ -12,31 +12,63 @@ export interface Person {
 export interface PersonalRecords {
   /**
    * The hash by which events name this person's record; the record is durable when it resolves. One record per
-   * person, address and agent in the life of a process. Rejects when it cannot be written.
+   * person, address and agent in the life of a process, until it is erased. Rejects when it cannot be written.
    */
   remember(person: Person): Promise<string>;
 }
 
 /** Records known to be written; beyond it the one unused for longest is forgotten, and written anew when it returns. */
 const maxRemembered = 10_000;
+/** How long a record is taken to be there without looking: who was erased and still comes has a new one by then. */
+const usualRecheckMs = 60_000;
 
-export function personalRecords(pool: Pool): PersonalRecords {
-  const known = new Map<string, Promise<string>>();
+interface Known {
+  readonly hash: Promise<string>;
+  readonly lookedAt: number;
+}
+
+export function personalRecords(
+  pool: Pool,
+  { recheckMs = usualRecheckMs }: { readonly recheckMs?: number } = {},
+): PersonalRecords {
+  const known = new Map<string, Known>();
   return {
     remember(person) {
       const data = canonical(person);
       const before = known.get(data);
+      const isFresh = before !== undefined && performance.now() - before.lookedAt < recheckMs;
       known.delete(data);
-      const hash = before ?? write(pool, person, data);
-      known.set(data, hash);
-      if (before === undefined) {
+      const one = isFresh
+        ? before
+        : { hash: stillThere(pool, before, person, data), lookedAt: performance.now() };
+      known.set(data, one);
+      if (!isFresh) {
         const oldest = known.size > maxRemembered ? known.keys().next().value : undefined;
         if (oldest !== undefined) known.delete(oldest);
-        hash.catch(() => known.delete(data));
+        one.hash.catch(() => known.get(data) === one && known.delete(data));
       }
-      return hash;
+      return one.hash;
     },
   };
+}
+
+/** The record as it was, where nobody has erased it; else a new one. */
+async function stillThere(
+  pool: Pool,
+  before: Known | undefined,
+  person: Person,
+  data: string,
+): Promise<string> {
+  const hash = await before?.hash;
+  if (hash !== undefined) {
+    const { rowCount } = await pool.query({
+      name: 'personal-record-there',
+      text: 'select from personal_records where hash = $1',
+      values: [hash],
+    });
+    if (rowCount === 1) return hash;
+  }
+  return write(pool, person, data);
 }
 
 async function write(pool: Pool, person: Person, data: string): Promise<string> {

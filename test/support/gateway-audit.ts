@@ -11,6 +11,7 @@ export function unsignedAudit(log: EventLog): Omit<AuditPorts, 'access'> {
     tiles: async () => [],
     leafTile: async () => undefined,
     indexesOf: async (positions) => positions.map(() => undefined),
+    leavesUpTo: async () => 0,
     drop: async () => {},
   };
   return {

@@ -1,0 +1,14 @@
+/**
+ * The erasure of somebody's personal records, in a stream of its own (`erasure-{uuid}`): first that it was asked for, then
+ * what came of it. Who dies in between leaves an order that was not carried out, and it is given again. Both name the user
+ * by the id that stays in the log anyway; outside nobody is told, since the stream is neither an image's nor a namespace's
+ * (`domain/outside/exposure.ts`): who wanted to be forgotten is for auditors to know.
+ */
+export type ErasureEvent =
+  | { readonly type: 'PersonalErasureOrdered'; readonly data: { readonly userId: string } }
+  | {
+      readonly type: 'PersonalRecordsErased';
+      readonly data: { readonly userId: string; readonly records: number };
+    };
+
+export const erasureStream = (id: string): string => `erasure-${id}`;
