@@ -152,6 +152,8 @@ export async function download(
     await orSaved(fetch(), saving);
     const size = file.version?.size ?? 0;
     telling.say({ phase: 'verifying', total: size });
+    // However long it takes to verify them, bytes that are all there are not fetched again.
+    if (mayMix) await saving.now();
     const digests = await orSaved(
       digestsOf(into, size, Object.keys(wanted), threads, signal),
       saving,
