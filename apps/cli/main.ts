@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { ConfigError } from '../../infra/config/config.ts';
+import { auditCommand } from './audit.ts';
 import { type Command, UsageError } from './command.ts';
 import { deletedCommand } from './deleted.ts';
 import { eventsCommand } from './events.ts';
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   webhooksCommand,
   metadefsCommand,
   policyCommand,
+  auditCommand,
 ];
 
 const width = Math.max(...commands.map(({ name }) => name.length)) + 2;

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { userInfo } from 'node:os';
 import type { CommandContext } from '../../domain/command-handler.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import { Refused } from '../../domain/refused.ts';
@@ -12,6 +11,7 @@ import { handleImage } from '../handle-image.ts';
 import { type Databases, migrateAll } from '../migrations.ts';
 import { asksForHelp, type Command, UsageError } from './command.ts';
 import { withDatabases } from './database.ts';
+import { operatorOf } from './operator.ts';
 
 const usage = `Usage: daguerre restore IMAGE... [FLAGS]
 
@@ -52,7 +52,7 @@ async function restoreAll(databases: Databases, images: readonly string[]): Prom
   const handle = handleImage(events);
   let refused = 0;
   try {
-    const personal = await personalRecords(pool).remember(operator());
+    const personal = await personalRecords(pool).remember(operatorOf('daguerre restore'));
     for (const image of images)
       try {
         await handle(
@@ -72,17 +72,6 @@ async function restoreAll(databases: Databases, images: readonly string[]): Prom
     await pool.end();
   }
   return refused;
-}
-
-/** Who runs the command, as this machine knows them. */
-function operator() {
-  const { username, uid } = userInfo();
-  return {
-    userId: `uid ${uid}`,
-    userName: username,
-    remoteAddress: '',
-    userAgent: 'daguerre restore',
-  };
 }
 
 function contextOf(personal: string): CommandContext {
