@@ -49,6 +49,7 @@ const differing: Readonly<Record<string, Needs>> = {
   relay: { postgres: false },
   bus: { postgres: false },
   download: { postgres: false },
+  plugins: { postgres: false },
   'test-command': { budgetSeconds: 120, packages: [], postgres: false },
 };
 
