@@ -19,6 +19,8 @@ keepsTheReference('an embedded Daguerre with several stores that shows locations
 default-store: cheap
 show-multiple-locations: true
 show-image-direct-url: true
+import-allowed-ports: [80, 443, ${server.port}]
+import-allowed-cidrs: [127.0.0.1/32]
 `,
     );
     return {
@@ -32,7 +34,6 @@ show-image-direct-url: true
   },
   lacks: [
     'cache',
-    'copy-image',
     'glance-download',
     'keystone',
     'no direct url',
@@ -40,6 +41,5 @@ show-image-direct-url: true
     'no shown locations',
     'single store',
     'unified limits',
-    'web-download',
   ],
 });

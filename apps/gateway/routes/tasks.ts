@@ -13,7 +13,7 @@ import type { UrlRules } from '../wire/import-method.ts';
 import type { PageSizes } from '../wire/list-query.ts';
 import { parametersOf } from '../wire/query-string.ts';
 import { imageTaskDocument, taskDocument, taskPage } from '../wire/task.ts';
-import { askedTaskFrom, taskQueryFrom } from '../wire/task-requests.ts';
+import { askedTaskFrom, checkSource, taskQueryFrom } from '../wire/task-requests.ts';
 import { imageIdOf } from './image-id.ts';
 import { visibleImage } from './images.ts';
 import { type GatewayRouter, parameter } from './routes.ts';
@@ -63,8 +63,9 @@ export function taskRoutes(
   });
 
   router.post('/v2/tasks', async (ctx) => {
-    const asked = askedTaskFrom(await jsonBody(ctx), urls);
+    const asked = askedTaskFrom(await jsonBody(ctx));
     access.authorizeOwn('tasks_api_access', ctx.call.caller);
+    checkSource(asked, urls);
     const task = await commands.request(ctx.call, asked);
     ctx.status = 201;
     ctx.set('Location', `${baseUrl(ctx.req)}/v2/tasks/${task.id}`);

@@ -35,25 +35,29 @@ export interface AskedTask {
   readonly input: JsonObject;
 }
 
-/** The document of `POST /v2/tasks`; 400 for what does not say what to import, or from where nobody may. */
-export function askedTaskFrom(document: unknown, rules: UrlRules): AskedTask {
+/** The document of `POST /v2/tasks`; 400 for what does not say what to import, and from where. */
+export function askedTaskFrom(document: unknown): AskedTask {
   if (!isObject(document)) throw new HttpError(400, 'A task must be a JSON object.');
   checkPlain(document);
   const { type, input } = document;
   if (typeof type !== 'string') throw new HttpError(400, "Task 'type' is required.");
   const known = oneOf('type', type, taskTypes);
   if (!isObject(input)) throw new HttpError(400, "Task 'input' is required, as a JSON object.");
-  if (known === 'import') checkImport(input, rules);
+  if (known === 'import') checkImport(input);
   return { type: known, input };
 }
 
-function checkImport(input: JsonObject, rules: UrlRules): void {
+function checkImport(input: JsonObject): void {
   for (const name of ['import_from', 'import_from_format'] as const)
     if (typeof input[name] !== 'string' || input[name] === '')
       throw new HttpError(400, `Input does not contain '${name}' field.`);
   if (!isObject(input.image_properties))
     throw new HttpError(400, "Input does not contain 'image_properties' field.");
-  urlIn('import_from', input.import_from, rules);
+}
+
+/** 400 for what nobody may fetch from; who may not ask at all is told so first. */
+export function checkSource({ type, input }: AskedTask, rules: UrlRules): void {
+  if (type === 'import') urlIn('import_from', input.import_from, rules);
 }
 
 function oneOf<Value extends string>(name: string, text: string, known: readonly Value[]): Value {

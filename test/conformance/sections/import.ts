@@ -202,6 +202,59 @@ export const importing = section('import', (says) => {
     );
   });
 
+  says(
+    'web-download from where nothing is ends queued, with a task that failed',
+    ['web-download', 'source'],
+    async (site) => {
+      const { demo, eventually } = site;
+      const id = await site.image();
+      const body = { method: { name: 'web-download', uri: `${site.source}-is-not-here` } };
+      (await start(demo, id, body)).is(202);
+      await eventually(
+        () => demo.show(id),
+        (shown) => {
+          const image = shown.has({ status: 'queued' });
+          shown.that('no os_glance_import_task', !('os_glance_import_task' in image));
+        },
+      );
+      await eventually(
+        () => demo.get(`/v2/images/${id}/tasks`),
+        (reply) => {
+          const { tasks } = reply.is(200).json();
+          const [task] = Array.isArray(tasks) ? tasks : [];
+          reply.same('its status', task?.status, 'failure');
+          reply.that('a reason', typeof task?.message === 'string' && task.message !== '');
+        },
+      );
+    },
+  );
+
+  says(
+    'web-download to all stores is in each of them',
+    ['web-download', 'source', 'two writable stores'],
+    async (site) => {
+      const id = await site.image();
+      const method = { name: 'web-download', uri: site.source };
+      (await start(site.demo, id, { method, all_stores: true })).is(202);
+      const writable = site.offer.stores.filter(({ isReadOnly }) => !isReadOnly);
+      await site.eventually(
+        () => site.demo.show(id),
+        (shown) => {
+          const { stores } = shown.has({
+            status: 'active',
+            os_glance_importing_to_stores: '',
+            os_glance_failed_import: '',
+          });
+          shown.same(
+            'stores',
+            String(stores).split(',').sort(),
+            writable.map((store) => store.id).sort(),
+          );
+        },
+      );
+    },
+  );
+
   says('copy-image of an image without data is 409', 'copy-image', async (site) => {
     const body = { method: { name: 'copy-image' }, all_stores: true };
     (await start(site.admin, await site.image(), body)).is(409);
@@ -254,4 +307,25 @@ export const importing = section('import', (says) => {
       },
     );
   });
+
+  says(
+    'copy-image to all stores of an image that is in all is 202 and does nothing',
+    ['copy-image', 'two writable stores'],
+    async (site) => {
+      const id = await site.active();
+      const body = { method: { name: 'copy-image' }, all_stores: true };
+      (await start(site.admin, id, body)).is(202);
+      await site.eventually(
+        () => site.admin.show(id),
+        (shown) => {
+          const image = shown.has({ os_glance_importing_to_stores: '' });
+          shown.that('no os_glance_import_task', !('os_glance_import_task' in image));
+        },
+      );
+      const before = (await site.admin.show(id)).json();
+      (await start(site.admin, id, body)).is(202);
+      const after = (await site.admin.show(id)).has({ status: 'active', stores: before.stores });
+      (await site.admin.show(id)).that('no task', !('os_glance_import_task' in after));
+    },
+  );
 });

@@ -81,4 +81,32 @@ export const tasks = section('tasks', (says) => {
     says(`POST with ${what} is 400`, async ({ admin }) => {
       (await admin.post('/v2/tasks', body)).is(400);
     });
+
+  says(
+    'POST of an import is a task that makes an image',
+    ['web-download', 'source'],
+    async (site) => {
+      const { admin, eventually, source, unique } = site;
+      const name = unique();
+      const input = {
+        import_from: source,
+        import_from_format: 'raw',
+        image_properties: { name, disk_format: 'raw', container_format: 'bare' },
+      };
+      const asked = (await admin.post('/v2/tasks', job({ input }))).is(201);
+      const { id } = asked.has({ type: 'import', owner: site.projects.admin });
+      asked.header('location', `${site.base}/v2/tasks/${id}`);
+      await eventually(
+        () => admin.get(`/v2/tasks/${id}`),
+        (reply) => {
+          const { result } = reply.has({ id, type: 'import', status: 'success' });
+          reply.that('an image', typeof (result as { image_id?: unknown })?.image_id === 'string');
+        },
+      );
+      const { images } = (await admin.get(`/v2/images?name=${name}`)).is(200).json();
+      const [image] = Array.isArray(images) ? images : [];
+      (await admin.show(image?.id)).has({ status: 'active', disk_format: 'raw' });
+      (await admin.delete(`/v2/images/${image?.id}`)).is(204);
+    },
+  );
 });
