@@ -4,7 +4,7 @@ import { eventLogMigrations } from '../infra/event-log/postgres/migrations.ts';
 import { leaseMigrations } from '../infra/leases/migrations.ts';
 import { nearMigrations } from '../infra/near/migrations.ts';
 import { personalMigrations } from '../infra/personal/migrations.ts';
-import { type Migration, migrate } from '../infra/postgres/migrate.ts';
+import { type Migration, migrate, pending } from '../infra/postgres/migrate.ts';
 import { postgresPool } from '../infra/postgres/pool.ts';
 import { progressMigrations } from '../infra/progress/migrations.ts';
 import { readModelMigrations } from '../infra/read-model/migrations.ts';
@@ -45,6 +45,21 @@ export async function migrateAll(databases: Databases, log: Logger): Promise<rea
   const beside = besideLogUrl(eventLogUrl, postgresUrl);
   const done = await migrateOne(beside, besideTheLog(eventLogUrl), log);
   return [...done, ...(await migrateOne(postgresUrl, derived, log))];
+}
+
+/** What one of the databases, by its URL, lacks of this release's shape. */
+export async function pendingOn(
+  url: string,
+  { eventLogUrl, postgresUrl }: Databases,
+  log: Logger,
+): Promise<readonly string[]> {
+  const isBeside = url === besideLogUrl(eventLogUrl, postgresUrl);
+  const wanted = [
+    ...(isBeside ? besideTheLog(eventLogUrl) : []),
+    ...(url === postgresUrl ? derived : []),
+  ];
+  const pool = postgresPool(url, { log, max: 1, applicationName: 'daguerre' });
+  return pending(pool, wanted).finally(() => pool.end());
 }
 
 async function migrateOne(

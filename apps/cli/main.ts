@@ -3,6 +3,7 @@ import { ConfigError } from '../../infra/config/config.ts';
 import { auditCommand } from './audit.ts';
 import { type Command, UsageError } from './command.ts';
 import { deletedCommand } from './deleted.ts';
+import { doctorCommand } from './doctor.ts';
 import { eventsCommand } from './events.ts';
 import { historyCommand } from './history.ts';
 import { metadefsCommand } from './metadefs.ts';
@@ -17,6 +18,7 @@ import { webhooksCommand } from './webhooks.ts';
 const commands: readonly Command[] = [
   upCommand,
   statusCommand,
+  doctorCommand,
   migrateCommand,
   rebuildCommand,
   deletedCommand,

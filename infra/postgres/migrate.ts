@@ -41,6 +41,20 @@ export async function migrate(
   }
 }
 
+/** The names of those that the database has not seen. */
+export async function pending(
+  pool: pg.Pool,
+  migrations: readonly Migration[],
+): Promise<readonly string[]> {
+  const there = await pool.query(`select to_regclass('migrations') as made`);
+  const { rows } =
+    there.rows[0]?.made === null
+      ? { rows: [] }
+      : await pool.query<{ name: string }>('select name from migrations');
+  const seen = new Set(rows.map(({ name }) => name));
+  return migrations.map(({ name }) => name).filter((name) => !seen.has(name));
+}
+
 async function run(client: pg.PoolClient, { name, sql }: Migration): Promise<void> {
   try {
     await client.query('begin');

@@ -46,6 +46,8 @@ const differing: Readonly<Record<string, Needs>> = {
   config: { budgetSeconds: 60, packages: [], postgres: false },
   identity: { postgres: false },
   deploy: { budgetSeconds: 120, postgres: false },
+  standalone: { budgetSeconds: 600, postgres: false },
+  doctor: { budgetSeconds: 600 },
   relay: { postgres: false },
   bus: { postgres: false },
   download: { postgres: false },

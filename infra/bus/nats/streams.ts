@@ -64,18 +64,21 @@ export async function ensureStream(
   manager: JetStreamManager,
   shape: StreamShape,
 ): Promise<StreamInfo> {
-  const wanted = configOf(shape);
   const found = await streamInfo(manager, shape.name);
-  if (found === undefined) return manager.streams.add(wanted);
-  const text = (value: unknown): string =>
-    JSON.stringify(Array.isArray(value) ? [...value].sort() : value);
-  const differences = checked
-    .filter((field) => text(found.config[field]) !== text(wanted[field]))
-    .map(
-      (field) => `${field} is ${text(found.config[field])} and should be ${text(wanted[field])}`,
-    );
+  if (found === undefined) return manager.streams.add(configOf(shape));
+  const differences = shapeDifferences(found, shape);
   if (differences.length > 0) throw new StreamMismatch(shape.name, differences);
   return found;
+}
+
+/** What of a stream is otherwise than it should be, for people to read. */
+export function shapeDifferences({ config }: StreamInfo, shape: StreamShape): readonly string[] {
+  const wanted = configOf(shape);
+  const text = (value: unknown): string =>
+    JSON.stringify(Array.isArray(value) ? [...value].sort() : value);
+  return checked
+    .filter((field) => text(config[field]) !== text(wanted[field]))
+    .map((field) => `${field} is ${text(config[field])} and should be ${text(wanted[field])}`);
 }
 
 /** Undefined where there is no stream of that name. */

@@ -112,7 +112,7 @@ export function keystoneSession(
   };
 }
 
-const passwordLogin = (account: KeystoneAccount) => ({
+export const passwordLogin = (account: KeystoneAccount) => ({
   auth: {
     identity: {
       methods: ['password'],
@@ -141,7 +141,8 @@ function identityEndpoint(login: LoginDocument, account: KeystoneAccount): strin
   return found && versioned(found.url);
 }
 
-function versioned(url: string): string {
+/** With `/v3` at its end. */
+export function versioned(url: string): string {
   const bare = url.replace(/\/+$/, '');
   return bare.endsWith('/v3') ? bare : `${bare}/v3`;
 }
