@@ -1,16 +1,18 @@
 import { upcast } from '../../domain/image/upcast.ts';
 import { besideLogUrl, lowestPosition, openEventLog } from '../../infra/event-log/open.ts';
+import { sharedFollow } from '../../infra/event-log/shared-follow.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
+import { checkpointMover } from '../../infra/read-model/checkpoints.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { runAudit } from '../audit/part.ts';
 import { logUnprojectable } from '../log-unprojectable.ts';
 import { runPart } from '../part.ts';
 import { requireSameLog } from '../same-log.ts';
 import { takeOvers } from '../take-overs.ts';
-import { projections, projectionsFor } from './projections.ts';
+import { answeredFrom, projections, projectionsFor } from './projections.ts';
 import { runProjector } from './run-projector.ts';
 
 /** One that writes, one that looks after generations; and one more for all, so that rebuilds never wait for each other; two for the audit tree. */
@@ -18,6 +20,9 @@ const poolSize = 2 * projections.length + 3;
 
 /** Another takes over within 5 s of a death, its own start included; being wrong costs double work only. */
 const longestLeaseMs = 2000;
+
+/** Read models that no success waits for take in what comes in this time at once: a tenth of the commits under load. */
+const gatherMs = 10;
 
 await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   const { config, log: logger, owner, stopping, passStep } = part;
@@ -62,6 +67,8 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
 
   const kept = projectionsFor(config);
   const notReady = new Set(kept);
+  const followed = sharedFollow(log);
+  const mover = checkpointMover(pool);
   const auditing = runAudit({
     config,
     log: storedLog,
@@ -79,7 +86,9 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
       runProjector({
         projection,
         pool,
-        log,
+        log: followed,
+        mover,
+        gatherMs: answeredFrom.includes(projection.name) ? 0 : gatherMs,
         logger: logger.child({ model: projection.name }),
         lease: lease(leases, {
           name: `projector-${projection.name}`,

@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
 import type { Lease } from '../../infra/leases/lease.ts';
+import type { CheckpointMover } from '../../infra/read-model/checkpoints.ts';
 import {
   dropRetired,
   type Generation,
@@ -30,6 +31,10 @@ export interface ProjectorOptions<Parts extends object> {
   readonly onReady: () => void;
   /** How often a standby looks at the lease. */
   readonly leasePollMs?: number;
+  /** Shared by the read models of one process. */
+  readonly mover?: CheckpointMover;
+  /** Events of so much time are taken in together, where nobody waits for this read model; default 0. */
+  readonly gatherMs?: number;
 }
 
 const keepEntries = 20_000;
@@ -129,20 +134,25 @@ async function followInto<Parts extends object>(
     onUnprojectable,
     passStep,
     stopping,
+    mover,
+    gatherMs = 0,
   }: ProjectorOptions<Parts>,
 ): Promise<void> {
   const stop = new AbortController();
   const until = AbortSignal.any([stopping, stop.signal]);
-  const writer = generationWriter(projection, live, keepEntries);
+  const writer = generationWriter(projection, live, keepEntries, mover);
   const beside = repeatedly(besideEveryMs, logger, async () => {
     const now = await liveGeneration(pool, projection);
     if (now?.number !== live.number || !(await lease.tryHold())) stop.abort();
     await dropRetired(pool, projection.name, retiredGraceMs);
   });
   logger.info({ model: projection.name, position: live.position }, 'following the log');
-  let { logId } = live;
+  let isOriginKept = live.logId !== null;
+  const keepOriginOnce = async (): Promise<void> => {
+    if (!isOriginKept) isOriginKept = (await keepOrigin(pool, live.number, log)) !== null;
+  };
   try {
-    logId ??= await keepOrigin(pool, live.number, log);
+    await keepOriginOnce();
     for await (const events of log.follow(writer.position, until)) {
       passStep('projector.batch-read');
       for (let start = 0; start < events.length; start += batchEvents) {
@@ -150,7 +160,8 @@ async function followInto<Parts extends object>(
         await applySparing(writer, pool, batch, onUnprojectable);
       }
       passStep('projector.batch-committed');
-      logId ??= await keepOrigin(pool, live.number, log);
+      await keepOriginOnce();
+      if (gatherMs > 0) await delay(gatherMs, undefined, { signal: until }).catch(() => {});
     }
   } finally {
     await beside.stop();

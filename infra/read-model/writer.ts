@@ -2,6 +2,7 @@ import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { Entry, Projection, TableShape } from '../../projections/projection.ts';
 import { announcement, channel } from './announcement.ts';
+import type { CheckpointMover } from './checkpoints.ts';
 import { type Generation, journalsOf, type Queryable, schemaOf, tablesOf } from './generation.ts';
 import { recentEntries } from './recent-entries.ts';
 
@@ -33,11 +34,15 @@ const stepWeight = 8 * 1024 * 1024;
 const loadAtOnce = 100;
 const keepWeight = 64 * 1024 * 1024;
 
-/** Writes one generation. `keepEntries` is how many recently touched entries stay in memory, unless they are large. */
+/**
+ * Writes one generation. `keepEntries` is how many recently touched entries stay in memory, unless they are large. With a
+ * `mover`, a live one's checkpoint passes events that change nothing together with others'.
+ */
 export function generationWriter<Parts extends object>(
   projection: Projection<Parts>,
   generation: Generation,
   keepEntries: number,
+  mover?: CheckpointMover,
 ): Writer {
   const { name } = projection;
   const schema = schemaOf(name, generation.number);
@@ -111,12 +116,22 @@ export function generationWriter<Parts extends object>(
     return events.length;
   };
 
-  const moveTo = async (db: Queryable, to: bigint, changes?: readonly unknown[]): Promise<void> => {
+  const hasMoved = async (
+    db: Queryable,
+    to: bigint,
+    changes?: readonly unknown[],
+  ): Promise<boolean> => {
+    if (changes === undefined && mover !== undefined)
+      return mover.move(generation.number, position, to);
     const { rowCount } =
       changes === undefined
         ? await db.query({ ...skip, values: [to, position] })
         : await db.query({ ...save, values: [to, position, ...changes] });
-    if (rowCount !== 1) throw new Fenced(schema, position);
+    return rowCount === 1;
+  };
+
+  const moveTo = async (db: Queryable, to: bigint, changes?: readonly unknown[]): Promise<void> => {
+    if (!(await hasMoved(db, to, changes))) throw new Fenced(schema, position);
     position = to;
   };
 
