@@ -22,24 +22,21 @@ const bytesOf = (text: string): number =>
  * stands for `data`, and where it still does, `metadataSha256` for `metadata`: hex of the SHA-256 of their canonical JSON.
  */
 export function entryOf(event: RecordedEvent, sha256: Sha256): string {
-  const { id, type, schemaVersion, streamId, revision, position, recordedAt } = event;
-  const { data } = event;
-  const metadata = event.metadata as unknown as JsonObject;
-  const rest = {
-    ...{ id, type, schemaVersion, streamId, revision },
-    position: String(position),
-    recordedAt: recordedAt.toISOString(),
-  };
-  const whole = canonicalJson({ ...rest, metadata, data });
+  const [data, metadata] = [event.data, event.metadata as unknown as JsonObject];
+  const [writtenData, writtenMetadata] = [canonicalJson(data), canonicalJson(metadata)];
+  const whole = entry(event, `"data":${writtenData}`, `"metadata":${writtenMetadata}`);
   if (bytesOf(whole) <= mostBytes) return whole;
-  const digest = (value: JsonObject): string => hexOf(sha256(encoder.encode(canonicalJson(value))));
-  const withoutData = canonicalJson({ ...rest, metadata, dataSha256: digest(data) });
+  const digest = (json: string): string => hexOf(sha256(encoder.encode(json)));
+  const dataDigest = `"dataSha256":"${digest(writtenData)}"`;
+  const withoutData = entry(event, dataDigest, `"metadata":${writtenMetadata}`);
   if (bytesOf(withoutData) <= mostBytes) return withoutData;
-  return canonicalJson({
-    ...rest,
-    dataSha256: digest(data),
-    metadataSha256: digest(metadata),
-  });
+  return entry(event, dataDigest, `"metadataSha256":"${digest(writtenMetadata)}"`);
+}
+
+/** The members in their order, which is that of their names. */
+function entry(event: RecordedEvent, data: string, metadata: string): string {
+  const { id, type, schemaVersion, streamId, revision, position, recordedAt } = event;
+  return `{${data},"id":${canonicalJson(id)},${metadata},"position":"${position}","recordedAt":"${recordedAt.toISOString()}","revision":${revision},"schemaVersion":${schemaVersion},"streamId":${canonicalJson(streamId)},"type":${canonicalJson(type)}}`;
 }
 
 const hexOf = (bytes: Uint8Array): string =>
