@@ -19,7 +19,7 @@ const shortestPauseMs = 2;
 const longestPauseMs = 20;
 
 /** Rivals that lost a race to one another must not meet again. */
-const pause = (): Promise<void> =>
+export const pause = (): Promise<void> =>
   delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs));
 
 /** The pipeline asks no rules, so it may go without a decider of the operator's. */

@@ -29,6 +29,8 @@ export interface Handled<State> {
 interface TypedEvent {
   readonly type: string;
   readonly data: object;
+  /** The policy rule that allowed it, where it is not the command's. */
+  readonly rule?: string;
 }
 
 export interface HandlerPorts {
@@ -50,12 +52,16 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
   ports: HandlerPorts,
 ) {
   const newEvents = (decided: readonly Event[], context: CommandContext): NewEvent[] =>
-    decided.map(({ type, data }, index) => ({
+    decided.map(({ type, data, rule = context.metadata.rule }, index) => ({
       id: ports.eventId(context.commandId, type, index),
       type,
       schemaVersion: ports.schemaVersions[type] ?? 1,
       data: data as JsonObject,
-      metadata: { ...context.metadata, causationId: context.commandId },
+      metadata: {
+        ...context.metadata,
+        ...(rule === undefined ? {} : { rule }),
+        causationId: context.commandId,
+      },
     }));
 
   const fold = (slice: StreamSlice): State =>

@@ -17,6 +17,8 @@ import type { Metadefs } from '../../projections/metadefs/metadefs.ts';
 import type { Tasks } from '../../projections/tasks/tasks.ts';
 import { type AuditPorts, auditRoutes } from './audit/routes.ts';
 import { baseUrlFrom } from './base-url.ts';
+import { type BulkPorts, bulkRoutes } from './bulk/routes.ts';
+import { bulkSurroundings } from './bulk/surroundings.ts';
 import { authentication, type CallContext } from './call.ts';
 import { imageCommands } from './commands.ts';
 import { cors } from './cors.ts';
@@ -56,15 +58,15 @@ import { tagRoutes } from './routes/tags.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import { versions } from './routes/versions.ts';
 import { taskCommands } from './task-commands.ts';
+import { taskImporter } from './task-import.ts';
 import { unreadBody } from './unread-body.ts';
 import { type UploadPorts, type Uploads, uploads } from './upload.ts';
 import { decodableUrl } from './url.ts';
-import { taskImporter } from './task-import.ts';
 import { type WebhookPorts, webhookRoutes } from './webhooks/routes.ts';
+import type { UrlRules } from './wire/import-method.ts';
 import type { Showing } from './wire/places.ts';
 
 /** Everything that the API is made of. */
-import type { UrlRules } from './wire/import-method.ts';
 export interface AppPorts extends HouseRules {
   readonly log: EventLog;
   readonly images: Images;
@@ -89,18 +91,19 @@ export interface AppPorts extends HouseRules {
   readonly webhooks: WebhookSettings;
   readonly history: Omit<HistoryPorts, 'log'>;
   readonly audit: AuditPorts;
+  readonly bulk: Pick<BulkPorts, 'imports' | 'visible' | 'access'>;
   readonly dataDir: string;
   readonly publicEndpoint: string | undefined;
-  /** What `OpenStack-image-import-methods` announces. */
-  readonly importMethods: readonly string[];
-}
-
-type UploadSettings = Pick<
   /** Where imports may fetch from. */
   readonly urls: UrlRules;
   /** Where glance-download finds other image services. */
   readonly regions?: Regions;
   readonly progress: ProgressReader;
+  /** What `OpenStack-image-import-methods` announces. */
+  readonly importMethods: readonly string[];
+}
+
+type UploadSettings = Pick<
   UploadPorts,
   'tail' | 'staging' | 'owner' | 'isDead' | 'sizeCap' | 'patience' | 'passStep'
 >;
@@ -126,9 +129,10 @@ export function app(ports: AppPorts): App {
   const { access, images, importMethods, log, logger, metrics, pages, schema } = ports;
   const { quota = noQuota } = ports;
   ports.uploads.tail.listenToAll(quota.heard);
+  const decider = imageDecider(ports.limits, access);
   const commands = imageCommands({
     ...ports,
-    decider: imageDecider(ports.limits, access),
+    decider,
     quota,
     passStep: ports.uploads.passStep,
   });
@@ -157,13 +161,13 @@ export function app(ports: AppPorts): App {
   const router = newRouter();
   const { keepDeletedMs, limits, showing, stores } = ports;
   const locating = locator(stores, ports.uploads.sizeCap);
+  const progress = importProgresses(ports);
   imageRoutes(router, {
     ...{ commands, images, access, importMethods, baseUrl, schema, pages },
     ...{ limits, stores, showing, locator: locating, keepDeletedMs, progress },
   });
   locationRoutes(router, { access, commands, images, stores, locator: locating });
   storeRoutes(router, { access, commands, stores });
-  const progress = importProgresses(ports);
   imageDataRoutes(router, {
     uploads: uploading,
     images,
@@ -172,22 +176,22 @@ export function app(ports: AppPorts): App {
     logger,
     countBytes: (bytes) => countBytes({ direction: 'out' }, bytes),
   });
-  importRoutes(router, {
-    uploads: uploading,
-    imports: importing,
-    methods: importMethods,
-    stores: {
-      several: areSeveral(stores),
   const importing = imports({
     commands,
     quota,
     ...(ports.regions === undefined ? {} : { regions: ports.regions }),
   });
+  importRoutes(router, {
+    uploads: uploading,
+    imports: importing,
+    methods: importMethods,
+    urls: ports.urls,
+    stores: {
+      several: areSeveral(stores),
       defaultId: stores.defaultId,
       writable: stores.all.flatMap(({ id, writer }) => (writer === null ? [] : [id])),
     },
   });
-    urls: ports.urls,
   memberRoutes(router, { commands, images, access });
   tagRoutes(router, { commands, schema });
   actionRoutes(router, { commands });
@@ -225,9 +229,16 @@ export function app(ports: AppPorts): App {
   });
 
   auditRoutes(router, { ...ports.audit, images, imageAccess: access });
+
   const { personal, webhooks } = ports;
   const told = { events: facts, region, imageAccess: access };
   webhookRoutes(router, { ...webhooks, ...told, log, personal, baseUrl });
+  bulkRoutes(router, {
+    ...ports.bulk,
+    ...{ log, logger, images, personal, decider, baseUrl },
+    ...{ identity: ports.identity, progress: ports.progress },
+    surroundings: bulkSurroundings({ schema, stores, importMethods, urls }),
+  });
 
   const koa = new Koa<object, CallContext>();
   koa.use(requestLog(logger, metrics));

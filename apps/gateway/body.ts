@@ -26,13 +26,21 @@ export async function jsonBody(
   { req: request, res: response }: { req: IncomingMessage; res: ServerResponse },
   timeoutMs = jsonTimeoutMs,
 ): Promise<JsonObject | readonly unknown[]> {
-  if (!hasBody(request)) throw new HttpError(400, 'Body expected in request.');
-  invite(request, response);
-  const text = decoded(await wholeBody(request, timeoutMs), 'The request body');
-  const parsed = parse(text);
+  const parsed = parse(await textBody({ req: request, res: response }, maxJsonBytes, timeoutMs));
   if (typeof parsed !== 'object' || parsed === null)
     throw new HttpError(400, 'The request body must be a JSON object or array.');
   return parsed as JsonObject | readonly unknown[];
+}
+
+/** The request's text, of no more bytes than these. */
+export async function textBody(
+  { req: request, res: response }: { req: IncomingMessage; res: ServerResponse },
+  mostBytes: number,
+  timeoutMs: number,
+): Promise<string> {
+  if (!hasBody(request)) throw new HttpError(400, 'Body expected in request.');
+  invite(request, response);
+  return decoded(await wholeBody(request, mostBytes, timeoutMs), 'The request body');
 }
 
 function parse(text: string): unknown {
@@ -43,8 +51,13 @@ function parse(text: string): unknown {
   }
 }
 
-async function wholeBody(request: IncomingMessage, timeoutMs: number): Promise<Uint8Array> {
-  if (Number(request.headers['content-length'] ?? 0) > maxJsonBytes) throw tooLarge();
+async function wholeBody(
+  request: IncomingMessage,
+  mostBytes: number,
+  timeoutMs: number,
+): Promise<Uint8Array> {
+  const tooLarge = () => new HttpError(413, `The request body is larger than ${mostBytes} bytes.`);
+  if (Number(request.headers['content-length'] ?? 0) > mostBytes) throw tooLarge();
   const late = new AbortController();
   const timer = setTimeout(
     () => late.abort(new HttpError(408, 'The request body did not come in time.')),
@@ -56,7 +69,7 @@ async function wholeBody(request: IncomingMessage, timeoutMs: number): Promise<U
     for await (const batch of bodyBatches(request, late.signal))
       for (const chunk of batch) {
         size += chunk.length;
-        if (size > maxJsonBytes) throw tooLarge();
+        if (size > mostBytes) throw tooLarge();
         chunks.push(chunk);
       }
   } catch (error) {
@@ -67,5 +80,3 @@ async function wholeBody(request: IncomingMessage, timeoutMs: number): Promise<U
   }
   return Buffer.concat(chunks);
 }
-
-const tooLarge = () => new HttpError(413, `The request body is larger than ${maxJsonBytes} bytes.`);

@@ -12,12 +12,16 @@ export interface Trace {
   readonly globalRequestId?: string | undefined;
   /** UUID, the same through everything that this request sets in motion. */
   readonly correlationId: string;
+  /** Id of the bulk import through which the caller asks. */
+  readonly bulkImport?: string | undefined;
 }
 
 /** One authenticated request: who asks, and its ids. */
 export interface Call extends Trace {
   readonly caller: Caller;
   readonly person: Person;
+  /** Hash of the person's record, where that was written before. */
+  readonly personal?: string | undefined;
 }
 
 /** What Koa's context carries for handlers below `authentication`. */

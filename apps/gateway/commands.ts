@@ -138,7 +138,7 @@ async function known<Result>(imageId: string, step: () => Promise<Result>): Prom
 }
 
 /** A log that is spared one read: nothing can be in the stream of an id that was made just now. */
-function knownToBeEmpty(log: Pick<EventLog, 'readStream' | 'append'>) {
+export function knownToBeEmpty(log: Pick<EventLog, 'readStream' | 'append'>) {
   let read = false;
   return {
     append: log.append,

@@ -1,3 +1,4 @@
+import { bulkAccess } from '../../domain/bulk/access.ts';
 import { historyAccess } from '../../domain/history/access.ts';
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
@@ -6,19 +7,21 @@ import { webhookAccess } from '../../domain/webhook/access.ts';
 import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
-import { peopleIn } from '../../infra/personal/people.ts';
 import { importGuard } from '../../infra/net/import-guard.ts';
+import { peopleIn } from '../../infra/personal/people.ts';
 import { personalRecords } from '../../infra/personal/records.ts';
 import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
-import { visible } from '../../infra/read-model/visible.ts';
 import { postgresProgressReader } from '../../infra/progress/postgres.ts';
+import { visible } from '../../infra/read-model/visible.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { storesOf } from '../../infra/store/stores.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { posterOf } from '../../infra/webhooks/poster-of.ts';
 import { postgresProgress } from '../../infra/webhooks/progress-store.ts';
 import { postgresVault } from '../../infra/webhooks/vault.ts';
+import { bulkProjection } from '../../projections/bulk/projection.ts';
+import { bulkQueries } from '../../projections/bulk/queries.ts';
 import { eventsProjection } from '../../projections/events/projection.ts';
 import { eventQueries } from '../../projections/events/queries.ts';
 import { pastQueries } from '../../projections/history/past.ts';
@@ -31,8 +34,8 @@ import { webhooksProjection } from '../../projections/webhooks/projection.ts';
 import { webhookQueries } from '../../projections/webhooks/queries.ts';
 import { openBus } from '../bus.ts';
 import { runPart } from '../part.ts';
-import { requireSameLog } from '../same-log.ts';
 import { answeredFrom } from '../projector/projections.ts';
+import { requireSameLog } from '../same-log.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { app } from './app.ts';
 import { openAudit } from './audit/open.ts';
@@ -98,6 +101,10 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const webhooksShown = visible(queries, postgresUrl, {
     log: logger,
     models: [webhooksProjection.name],
+  });
+  const bulkShown = visible(queries, postgresUrl, {
+    log: logger,
+    models: [bulkProjection.name],
   });
   const historyShown = visible(queries, postgresUrl, {
     log: logger,
@@ -191,6 +198,11 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
       progress: postgresProgress(queries),
       quota: config['webhook-endpoint-quota'],
     },
+    bulk: {
+      imports: bulkQueries(queries),
+      visible: bulkShown,
+      access: bulkAccess(policy),
+    },
     history: {
       changes: historyQueries(queries),
       past: pastQueries(queries),
@@ -202,6 +214,8 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     dataDir: config['data-dir'],
     publicEndpoint: config['public-endpoint'],
     importMethods: enabledMethods(config['import-methods']),
+    urls: importGuard(config),
+    progress: postgresProgressReader(queries),
   });
   const server = gatewayServer(handle, logger);
   const port = await server.listen(config.port, config.host);
@@ -232,10 +246,9 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await toldOutside.close();
   await webhooksShown.close();
   await historyShown.close();
+  await bulkShown.close();
   poster.close();
   await audit.close();
   await log.close();
   await Promise.all([queries.end(), leases.end(), besideLog.end()]);
 });
-    urls: importGuard(config),
-    progress: postgresProgressReader(queries),

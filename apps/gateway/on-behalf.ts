@@ -9,10 +9,11 @@ import { HttpError } from './http-error.ts';
 export const deadlineMs = 15_000;
 
 /** The ids by which what a request led to is found. */
-export const traced = ({ requestId, globalRequestId, correlationId }: Trace) => ({
+export const traced = ({ requestId, globalRequestId, correlationId, bulkImport }: Trace) => ({
   requestId,
   ...(globalRequestId === undefined ? {} : { globalRequestId }),
   correlationId,
+  ...(bulkImport === undefined ? {} : { bulkImport }),
 });
 
 /** Who asked, allowed by which rule, for the events of a call; the person's record is kept beside the log. */
@@ -26,7 +27,7 @@ export async function metadataOf(
     actor: { kind: 'user', userId, projectId, roles },
     ...traced(call),
     rule,
-    personal: await personal.remember(call.person),
+    personal: call.personal ?? (await personal.remember(call.person)),
   };
 }
 

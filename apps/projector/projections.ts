@@ -1,5 +1,6 @@
 import type { Config } from '../../infra/config/config.ts';
 import { isLimited } from '../../infra/limits/settings.ts';
+import { bulkProjection } from '../../projections/bulk/projection.ts';
 import { eventsProjection } from '../../projections/events/projection.ts';
 import { historyProjection } from '../../projections/history/projection.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
@@ -17,6 +18,7 @@ export const projections: readonly Projection<object>[] = [
   tasksProjection,
   quotaProjection,
   webhooksProjection,
+  bulkProjection,
   historyProjection,
 ];
 

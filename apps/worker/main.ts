@@ -16,11 +16,12 @@ import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { quotaProjection } from '../../projections/quota/projection.ts';
 import { quotaQueries } from '../../projections/quota/queries.ts';
+import { runBulk } from '../bulk/part.ts';
 import { openBus } from '../bus.ts';
 import { handleImage } from '../handle-image.ts';
 import { runPart } from '../part.ts';
-import { requireSameLog } from '../same-log.ts';
 import { quotaLedger } from '../quota-ledger.ts';
+import { requireSameLog } from '../same-log.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { runWebhooks } from '../webhooks/part.ts';
 import { downloads } from './downloads.ts';
@@ -95,6 +96,10 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     ...{ config, postgresUrl, owner, log, leases, logger, stopping, metrics: told },
     onTakeOver: () => metrics.tookOver('webhook'),
   });
+  const importing = runBulk({
+    ...{ config, postgresUrl, owner, log, bus, leases, watch, logger, passStep, stopping },
+    onTakeOver: () => metrics.tookOver('bulk-imports'),
+  });
   const fetcher = downloads(config, threads);
   const progress = postgresBoard(leases, { logger });
   part.ready();
@@ -113,6 +118,12 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
         pauseMs: 1_000,
         sizeCap: config['image-size-cap'],
       },
+      downloads: {
+        fetcher,
+        roomFor: async () => freeRoom,
+        sizeCap: config['image-size-cap'],
+      },
+      progress,
       threads,
       watch,
       dispatcherLease,
@@ -120,12 +131,6 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
       logger,
       passStep,
     },
-      downloads: {
-        fetcher,
-        roomFor: async () => freeRoom,
-        sizeCap: config['image-size-cap'],
-      },
-      progress,
     {
       slots: config['worker-slots'],
       projectBudget: config['project-ingest-limit'],
@@ -138,8 +143,11 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   );
 
   await settled;
+  await importing;
   await bus.close();
   await telling;
+  fetcher.close();
+  await progress.close();
   await queue.close();
   await threads.close();
   await watch.stop();
@@ -148,5 +156,3 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   await log.close();
   await Promise.all([pool.end(), leases.end()]);
 });
-  fetcher.close();
-  await progress.close();

@@ -8,7 +8,7 @@ export type IngestOutcome = 'activated' | 'failed' | 'superseded' | 'released' |
 export interface WorkerMetrics {
   ingestEnded(outcome: IngestOutcome, seconds: number): void;
   /** A lease or claim was taken over from a process that died. */
-  tookOver(what: 'dispatcher' | 'ingest' | 'webhook'): void;
+  tookOver(what: 'dispatcher' | 'ingest' | 'webhook' | 'bulk-imports'): void;
   jobIssued(why: 'staged' | 'reconciled'): void;
   bytesSwept(where: 'staging' | 'store'): void;
 }

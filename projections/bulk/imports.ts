@@ -35,6 +35,8 @@ export interface ItemRecord {
   readonly status: ItemStatus;
   /** The image that it came to, or is to come to. */
   readonly imageId: string;
+  /** The attempt to fill the image that is under way. */
+  readonly uploadId: string | null;
   /** Of the last attempt that is over, from 1; null before. */
   readonly attempt: number | null;
   /** Of a failure. */

@@ -62,7 +62,7 @@ const itemsText = `
   from (
     select
       item.id as key, item.item, item.name, item.source, item.uploaded, item.expected::text,
-      coalesce(last.image, item.image) as image,
+      coalesce(last.image, item.image) as image, work.upload_id,
       last.attempt, last.reason, last.message, last.bytes::text, last.started_at, last.ended_at,
       case
         when last.outcome <> 'failed' or last.attempt = whole.attempt then last.outcome
@@ -103,6 +103,7 @@ interface ItemRow {
   readonly uploaded: boolean;
   readonly expected: string | null;
   readonly image: string;
+  readonly upload_id: string | null;
   readonly attempt: number | null;
   readonly reason: string | null;
   readonly message: string | null;
@@ -121,6 +122,7 @@ const itemFrom = (row: ItemRow): ItemRecord => ({
   isUploaded: row.uploaded,
   status: row.status,
   imageId: row.image,
+  uploadId: row.upload_id,
   attempt: row.attempt,
   reason: row.reason,
   message: row.message,

@@ -141,8 +141,9 @@ function foldOpen(
         : ended(active);
     }
     case 'ImportAdvanced':
-    case 'ImportFetched':
       return entry;
+    case 'ImportFetched':
+      return known(entry, { size: event.data.size }, recorded);
     case 'ImportStoreFailed':
       return withoutTarget(entry, event.data.store, recordedAt);
     case 'ImportCompleted':

@@ -10,6 +10,7 @@ import { logTail } from '../../apps/gateway/log-tail.ts';
 import { defaultBounds, recordRefusals } from '../../apps/gateway/refusals.ts';
 import { gatewayServer } from '../../apps/gateway/server.ts';
 import { auditAccess } from '../../domain/audit/access.ts';
+import { bulkAccess } from '../../domain/bulk/access.ts';
 import { historyAccess } from '../../domain/history/access.ts';
 import { access } from '../../domain/image/access.ts';
 import { upcast } from '../../domain/image/upcast.ts';
@@ -21,9 +22,9 @@ import { webhookAccess } from '../../domain/webhook/access.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import { identityNone } from '../../infra/identity/none/identity.ts';
 import { addressGuard } from '../../infra/net/address-guard.ts';
+import { noProgress } from '../../infra/progress/progress.ts';
 import { memoryStaging } from '../../infra/staging/memory.ts';
 import { memoryStore } from '../../infra/store/memory.ts';
-import { noProgress } from '../../infra/progress/progress.ts';
 import { storesFrom } from '../../infra/store/stores.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
@@ -31,6 +32,7 @@ import { memoryProgress } from '../../infra/webhooks/memory.ts';
 import { webhookPoster } from '../../infra/webhooks/post.ts';
 import { memoryVault } from '../../infra/webhooks/vault.ts';
 import { unsignedAudit } from './gateway-audit.ts';
+import { memoryBulk } from './gateway-bulk.ts';
 import { memoryEvents } from './gateway-events.ts';
 import { memoryHistory, memoryPast } from './gateway-history.ts';
 import { memoryImages } from './gateway-images.ts';
@@ -162,10 +164,17 @@ export async function startGateway(
       people: { behind: async () => new Map() },
       access: historyAccess(parsePolicy(null)),
     },
+    bulk: {
+      imports: memoryBulk(log),
+      visible: images,
+      access: bulkAccess(parsePolicy(null)),
+    },
     audit: { ...unsignedAudit(log), access: auditAccess(parsePolicy(null)) },
     dataDir,
     publicEndpoint: undefined,
     importMethods: [],
+    urls: addressGuard({ ...nowhere, allowedPorts: [80, 443] }),
+    progress: noProgress,
   });
   const { handle, uploads, streams } = app(ports);
   const server = gatewayServer(handle, quiet);
@@ -177,8 +186,6 @@ export async function startGateway(
   const stop = (graceMs: number) => {
     streams.stop();
     return server.stop(graceMs, uploads.stop);
-    urls: addressGuard({ ...nowhere, allowedPorts: [80, 443] }),
-    progress: noProgress,
   };
   t.after(async () => {
     await stop(0);

@@ -20,7 +20,7 @@ export interface Surroundings {
   readonly schema: ImageSchema;
   readonly stores: { readonly defaultId: string; readonly writable: readonly string[] };
   /** Throws `HttpError` for what may not be fetched, as far as the URL alone tells. */
-  admitUrl(uri: string): void;
+  admitUrl(field: string, uri: string): void;
 }
 
 /** Namespace of the ids of images that are named by what they are; fixed for ever. */
@@ -104,7 +104,7 @@ function itemOf(image: ManifestImage, surroundings: Surroundings): BulkItem {
     imageId: given ?? idOf(attributes, source, digests),
     isIdGiven: given !== undefined,
     attributes,
-    named: namedIn(document),
+    named: namedIn(image),
     source,
     expected,
     stores: [...new Set(image.stores ?? [stores.defaultId])],
@@ -127,7 +127,7 @@ function sourceOf({ source }: ManifestImage, surroundings: Surroundings): BulkSo
 
 function admitted(field: string, uri: string, { admitUrl }: Surroundings): void {
   try {
-    admitUrl(uri);
+    admitUrl(field, uri);
   } catch (error) {
     if (error instanceof HttpError) throw new FieldRefused(field, error.message);
     throw error;
@@ -177,11 +177,11 @@ function formatOf(source: string): string {
   throw new FieldRefused('disk_format', 'is missing, and the name of the source does not tell it');
 }
 
-const namedIn = (document: object): readonly (keyof Attributes)[] => {
-  const names = Object.keys(document);
-  const fields = names.flatMap((name) => (isWritableField(name) ? [writableFields[name]] : []));
-  const others = names.some((name) => name !== 'id' && !isWritableField(name));
-  return others ? [...fields, 'properties'] : fields;
+const namedIn = (image: ManifestImage): readonly (keyof Attributes)[] => {
+  const fields = Object.keys(image).flatMap((name) =>
+    isWritableField(name) ? [writableFields[name]] : [],
+  );
+  return Object.keys(image.properties ?? {}).length > 0 ? [...fields, 'properties'] : fields;
 };
 
 const idOf = (

@@ -9,7 +9,7 @@ const minorsOf = (hasSeveralStores: boolean): readonly number[] =>
 const currentMinor = 17;
 
 /** No part of the Image API: they have versions of their own. */
-const ours: ReadonlySet<string> = new Set(['events', 'webhooks', 'history', 'audit']);
+const ours: ReadonlySet<string> = new Set(['events', 'webhooks', 'history', 'audit', 'bulk']);
 
 /**
  * Finds the version in the `Accept` header or the path's first segment, and lets `/v2.N/…` go on as `/v2/…`.

@@ -1,5 +1,5 @@
 import { nameList, networkList, portList } from '../lists.ts';
-import { setting } from './kinds.ts';
+import { count, setting, whole } from './kinds.ts';
 
 /** Where imports may fetch from. */
 export const importsSettings = {
@@ -32,5 +32,20 @@ export const importsSettings = {
     networkList.default([]),
     'networks that imports may not reach',
     'NETWORKS',
+  ),
+  'bulk-concurrency': setting(
+    count.default(32),
+    'images of bulk imports that are under way at once',
+    'COUNT',
+  ),
+  'bulk-project-concurrency': setting(
+    whole(0, 1024).default(0),
+    'the same of one project; 0 is no limit',
+    'COUNT',
+  ),
+  'bulk-host-concurrency': setting(
+    whole(0, 1024).default(16),
+    'the same from one host; 0 is no limit',
+    'COUNT',
   ),
 } as const;
