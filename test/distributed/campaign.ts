@@ -32,6 +32,8 @@ export interface SiteCampaign {
   readonly runs: number;
   readonly seed: number;
   readonly clients: number;
+  /** Names of what is done to it; default: everything. */
+  readonly only?: RegExp;
   say(line: string): void;
 }
 
@@ -39,7 +41,13 @@ export interface SiteCampaign {
 const toldWithinMs = 60_000;
 
 /** One site, many losses; after each, what clients were answered and what integrators were told is checked. */
-export async function siteCampaign({ runs, seed, clients, say }: SiteCampaign): Promise<Report> {
+export async function siteCampaign({
+  runs,
+  seed,
+  clients,
+  only = /./,
+  say,
+}: SiteCampaign): Promise<Report> {
   let told = '';
   const report = await campaign<WatchedSite>({
     start: () => startWatchedSite(chanceOf(seed).fork('subscribers')),
@@ -48,7 +56,7 @@ export async function siteCampaign({ runs, seed, clients, say }: SiteCampaign): 
     clients,
     say,
     *faultsOf(chance) {
-      for (const fault of siteFaults(chance)) yield withMoods(fault);
+      for (const fault of siteFaults(chance, only)) yield withMoods(fault);
     },
     async alsoWrong(site) {
       const problems = await wrongOutside(site);

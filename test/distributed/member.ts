@@ -48,6 +48,7 @@ export function startMember(
   let owner: string | undefined;
   let comesBack: Promise<unknown> = Promise.resolve();
   const stopping = new AbortController();
+  const stopped = once(stopping.signal, 'abort');
 
   const runOnce = async (): Promise<void> => {
     const running = fork(file, [], {
@@ -69,7 +70,7 @@ export function startMember(
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await runOnce();
-      await Promise.race([comesBack, aborted(stopping.signal)]);
+      await Promise.race([comesBack, stopped]);
       await delay(restartPauseMs, undefined, { signal: stopping.signal }).catch(() => {});
     }
   };
@@ -107,6 +108,3 @@ export function startMember(
   };
   return member;
 }
-
-const aborted = (signal: AbortSignal): Promise<unknown> =>
-  signal.aborted ? Promise.resolve() : once(signal, 'abort');

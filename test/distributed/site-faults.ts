@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
 import { type PipelineStep, pipelineSteps } from '../../domain/pipeline-steps.ts';
 import type { Chance } from '../faults/chance.ts';
 import { busy, type Fault } from '../faults/faults.ts';
@@ -94,6 +95,34 @@ const others = [
   }),
 ];
 
+const asked = async ({ postgresUrl }: Site, sql: string): Promise<void> => {
+  const client = new pg.Client({ connectionString: postgresUrl });
+  await client.connect();
+  await client.query(sql).finally(() => client.end());
+};
+
+/** Postgres keeps them, and nothing in them is needed. */
+const ofWhatIsDerived = [
+  during('rebuild every read model', (site) => site.operate('rebuild')),
+  during('delete heartbeats and leases', (site) =>
+    asked(site, 'truncate heartbeats; truncate leases'),
+  ),
+  during('drop every read model', (site) =>
+    asked(
+      site,
+      `do $$ declare name text; begin
+         for name in select nspname from pg_namespace where nspname ~ '^(images|events|tasks|metadefs|webhooks)' loop
+           execute format('drop schema %I cascade', name);
+         end loop;
+       end $$;
+       truncate read_model.generation`,
+    ),
+  ),
+  during('drop what is kept about webhooks', (site) =>
+    asked(site, 'drop table webhook_progress, webhook_deliveries'),
+  ),
+];
+
 type Server = NatsServer | RedisServer;
 
 const again = async (server: Server, { forgetting }: { forgetting: boolean }): Promise<void> => {
@@ -134,6 +163,7 @@ const ofServers = [
 const everyRound = [
   ...ofServers,
   ...ofPostgres,
+  ...ofWhatIsDerived,
   ...ofParts,
   ...killsOfAll,
   ...pauses,
@@ -156,13 +186,20 @@ const pairsPerRound = 12;
 function pairs(chance: Chance): readonly SiteFault[] {
   return Array.from({ length: pairsPerRound }, () =>
     together(
-      chance.pick([...ofServers, ...ofPostgres]),
+      chance.pick([...ofServers, ...ofPostgres, ...ofWhatIsDerived]),
       chance.pick([...ofParts, ...killsOfAll, ...pauses]),
     ),
   );
 }
 
-/** As many faults as asked for: each round has every one, and some at the same time, in an order of its own. */
-export function* siteFaults(chance: Chance): Generator<SiteFault> {
-  for (;;) yield* chance.shuffled([...everyRound, ...pairs(chance)]);
+/**
+ * As many faults as asked for: each round has every one whose name fits, and some at the same time, in an order of its
+ * own.
+ */
+export function* siteFaults(chance: Chance, only: RegExp): Generator<SiteFault> {
+  for (;;) {
+    const round = [...everyRound, ...pairs(chance)].filter(({ name }) => only.test(name));
+    if (round.length === 0) throw new Error(`no fault is called ${only}`);
+    yield* chance.shuffled(round);
+  }
 }

@@ -36,6 +36,8 @@ export interface Site extends System {
   stopPostgres(ms: number): Promise<void>;
   /** It keeps its connections and answers nothing for so long. */
   pausePostgres(ms: number): Promise<void>;
+  /** `npx daguerre ...`; rejects when that fails. */
+  operate(...command: readonly string[]): Promise<unknown>;
   /** The first process that passes this step dies there, or with `stop` sleeps. */
   dieAt(step: string, how?: 'stop'): Promise<void>;
   /** Whether one passed it. */
@@ -82,7 +84,9 @@ export async function startSite(
       ...['--staging-dir', stagingDir, '--store-dir', storeDir, '--lease-ms', String(leaseMs)],
       ...['--sweep-interval-ms', '300', '--log-level', 'warn', ...(given.args ?? [])],
     ];
-    await promisify(execFile)(process.execPath, [cli, 'migrate', ...shared, '--data-dir', at('m')]);
+    const operate = (...command: readonly string[]): Promise<unknown> =>
+      promisify(execFile)(process.execPath, [cli, ...command, ...shared, '--data-dir', at('m')]);
+    await operate('migrate');
 
     const urls: string[] = [];
     const members: Member[] = [];
@@ -136,6 +140,7 @@ export async function startSite(
         await delay(ms);
         signalAll('SIGCONT');
       },
+      operate,
       dieAt: (step, how) => writeFile(crashFile, how === undefined ? step : `${how} ${step}`),
       died: () => !existsSync(crashFile),
       spare: () => rm(crashFile, { force: true }),

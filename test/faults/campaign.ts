@@ -84,9 +84,11 @@ export async function campaign<Of extends System>(options: CampaignOptions<Of>):
 
   try {
     for (const fault of faultsOf(chance.fork('faults'))) {
+      const began = performance.now();
       const told = await run(fault, chance.fork(`run ${report.runs}`));
+      const seconds = ((performance.now() - began) / 1_000).toFixed(1);
       report.runs += 1;
-      say(`${report.runs}/${runs} ${told}`);
+      say(`${report.runs}/${runs} ${told} (${seconds} s)`);
       if (report.runs === runs || problems.length > 0) break;
     }
     await load.pause();

@@ -10,6 +10,7 @@ const { values } = parseArgs({
     profile: { type: 'string', default: 'embedded' },
     runs: { type: 'string', default: '50' },
     seed: { type: 'string' },
+    only: { type: 'string', default: '.' },
     clients: { type: 'string', default: '6' },
     'lease-ms': { type: 'string', default: '4000' },
   },
@@ -20,9 +21,9 @@ const say = (line: string): void => {
 const seed = values.seed === undefined ? seedOfThisRun() : Number(values.seed);
 const how = { runs: Number(values.runs), seed, clients: Number(values.clients), say };
 
-/** One tree whose processes are killed, or a site of many whose bus and queue are, too. */
+/** One tree whose processes are killed, or a site of many whose bus and queue are, too; `only` names its faults. */
 async function run(): Promise<Report> {
-  if (values.profile === 'distributed') return siteCampaign(how);
+  if (values.profile === 'distributed') return siteCampaign({ ...how, only: RegExp(values.only) });
   const start = () => startTree(['--lease-ms', values['lease-ms']], { profile: 'embedded' });
   const report = await campaign({ ...how, start, faultsOf: faults });
   say(summary(report));
