@@ -1,7 +1,7 @@
 import { UsageError } from './command.ts';
 
 const valued = ['project', 'type', 'image', 'signature', 'after', 'description', 'event'] as const;
-const switches = ['all-projects', 'failed', 'json'] as const;
+const switches = ['all-projects', 'failed'] as const;
 type Valued = (typeof valued)[number];
 type Switch = (typeof switches)[number];
 

@@ -1,42 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { access } from '../../domain/image/access.ts';
-import { upcast } from '../../domain/image/upcast.ts';
 import { outsideTypes } from '../../domain/outside/exposure.ts';
 import { ours, type WebhookCommand } from '../../domain/webhook/commands.ts';
 import { signatureSchemes } from '../../domain/webhook/events.ts';
-import { type Config, configFrom, settingsHelp } from '../../infra/config/config.ts';
-import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
-import { operatorsRules } from '../../infra/policy/operators-rules.ts';
-import { postgresPool } from '../../infra/postgres/pool.ts';
-import { logger } from '../../infra/telemetry/logger.ts';
-import type { Poster } from '../../infra/webhooks/post.ts';
-import { posterOf } from '../../infra/webhooks/poster-of.ts';
-import {
-  isDelivered,
-  type ProgressStore,
-  postgresProgress,
-} from '../../infra/webhooks/progress-store.ts';
+import { configFrom, settingsHelp } from '../../infra/config/config.ts';
+import { type Attempt, isDelivered } from '../../infra/webhooks/progress-store.ts';
 import { newSecret } from '../../infra/webhooks/signature.ts';
-import { postgresVault, type Vault } from '../../infra/webhooks/vault.ts';
-import { eventQueries } from '../../projections/events/queries.ts';
-import { webhookQueries } from '../../projections/webhooks/queries.ts';
-import type { WebhookRecord, Webhooks } from '../../projections/webhooks/webhooks.ts';
-import { type Databases, migrateAll } from '../migrations.ts';
-import { type ByHand, byHand } from '../webhooks/by-hand.ts';
+import type { WebhookRecord } from '../../projections/webhooks/webhooks.ts';
 import { webhookDocument } from '../webhooks/documents.ts';
-import { actingPart, ourWebhooks } from '../webhooks/handle.ts';
 import { asksForHelp, type Command, UsageError } from './command.ts';
 import { withDatabases } from './database.ts';
 import { type WebhookArguments, webhookArguments } from './webhook-arguments.ts';
+import { type Tools, withTools } from './webhook-tools.ts';
 
 const usage = `Usage: daguerre webhooks add URL (--project ID | --all-projects) [OPTIONS] [FLAGS]
        daguerre webhooks list [--project ID] [FLAGS]
-       daguerre webhooks show | enable | disable | remove ID [FLAGS]
+       daguerre webhooks show | enable | disable | test | remove ID [FLAGS]
        daguerre webhooks deliveries ID [--failed] [--event ID] [FLAGS]
        daguerre webhooks redeliver ID EVENT [FLAGS]
 
 Endpoints that are told what happens (Standard Webhooks). The secret is shown once, by add.
-Of redeliver, EVENT is an event's id, or its position.
+Of test, one document about nothing is sent. Of redeliver, EVENT is an event's id, or its position.
 
   --type TYPE       only events of this type; may be said again
   --image ID        only events of this image; may be said again
@@ -46,16 +29,6 @@ Of redeliver, EVENT is an event's id, or its position.
 
 ${settingsHelp()}
 `;
-
-interface Tools {
-  readonly registered: Webhooks;
-  readonly progress: ProgressStore;
-  readonly vault: Vault;
-  readonly poster: Poster;
-  readonly hand: ByHand;
-  head(): Promise<bigint>;
-  perform(webhookId: string, command: WebhookCommand): Promise<void>;
-}
 
 type Verb = (tools: Tools, given: WebhookArguments) => Promise<string>;
 
@@ -72,9 +45,11 @@ export const webhooksCommand: Command = {
     const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
     if (verb === undefined)
       throw new UsageError(`say ${Object.keys(verbs).join(', ')}; --help tells more`);
+    const tooMany = given.words[verb.words];
+    if (tooMany !== undefined) throw new UsageError(`${name} takes no ${tooMany}`);
     const config = configFrom(given.settings, environment);
     const said = await withDatabases(config, (databases) =>
-      withTools(config, databases, (tools) => verb(tools, given)),
+      withTools(config, databases, (tools) => verb.run(tools, given)),
     );
     process.stdout.write(`${said}\n`);
     return 0;
@@ -87,12 +62,9 @@ const word = ({ words }: WebhookArguments, index: number, what: string): string 
   return found;
 };
 
-const webhookNamed = async (
-  { registered }: Tools,
-  given: WebhookArguments,
-): Promise<WebhookRecord> => {
+const webhookNamed = async ({ shown }: Tools, given: WebhookArguments): Promise<WebhookRecord> => {
   const id = word(given, 1, 'which webhook');
-  const record = await registered.show(id);
+  const record = await shown(id);
   if (record === undefined) throw new Error(`there is no webhook ${id}`);
   return record;
 };
@@ -150,7 +122,6 @@ const list: Verb = async ({ registered }, given) => {
 const show: Verb = async (tools, given) =>
   JSON.stringify(webhookDocument(await webhookNamed(tools, given)), undefined, 2);
 
-/** Decided on what the log has, so that it need not have been built into the read model. */
 const changing =
   (command: WebhookCommand, said: string): Verb =>
   async ({ perform }, given) => {
@@ -180,12 +151,7 @@ const deliveries: Verb = async ({ progress }, given) => {
     .join('\n');
 };
 
-const outcomeOf = (
-  one: Parameters<typeof isDelivered>[0] & {
-    readonly error: string | null;
-    readonly tookMs: number;
-  },
-): string =>
+const outcomeOf = (one: Attempt): string =>
   `${isDelivered(one) ? 'delivered' : 'failed'}, ${one.error ?? `status ${one.status}`}, ${one.tookMs} ms`;
 
 const redeliver: Verb = async (tools, given) => {
@@ -194,66 +160,32 @@ const redeliver: Verb = async (tools, given) => {
   const fact = /^\d{1,18}$/.test(event) ? BigInt(event) : event.toLowerCase();
   const attempt = await tools.hand.redeliver(record, fact);
   if (attempt === undefined) throw new Error(`there is no event ${event} for this webhook`);
+  return saidOf(attempt);
+};
+
+const test: Verb = async (tools, given) =>
+  saidOf(await tools.hand.test(await webhookNamed(tools, given)));
+
+function saidOf(attempt: Attempt): string {
   if (!isDelivered(attempt)) throw new Error(outcomeOf(attempt));
   return outcomeOf(attempt);
-};
-
-const verbs: Readonly<Record<string, Verb>> = {
-  add,
-  list,
-  show,
-  enable: changing({ type: 'EnableWebhook', by: ours }, 'enabled'),
-  disable: changing(
-    { type: 'DisableWebhook', by: ours, reason: 'asked', message: 'The operator asked for it.' },
-    'disabled',
-  ),
-  remove,
-  deliveries,
-  redeliver,
-};
-
-const deadlineMs = 15_000;
-
-async function withTools<Value>(
-  config: Config,
-  databases: Databases,
-  use: (tools: Tools) => Promise<Value>,
-): Promise<Value> {
-  const { eventLogUrl, postgresUrl } = databases;
-  const { policy, protections } = operatorsRules(config);
-  const log = logger('cli', 'warn');
-  await migrateAll(databases, log);
-  const pool = postgresPool(postgresUrl, { log, max: 2 });
-  const besideLog = postgresPool(besideLogUrl(eventLogUrl, postgresUrl), { log, max: 1 });
-  const events = await openEventLog(eventLogUrl, { log, upcast });
-  const poster = posterOf(config);
-  const webhooks = ourWebhooks(events);
-  const vault = postgresVault(besideLog);
-  const progress = postgresProgress(pool);
-  const ports = {
-    poster,
-    vault,
-    progress,
-    events: eventQueries(pool),
-    region: config.region,
-    imageAccess: access(policy, protections),
-  };
-  try {
-    return await use({
-      registered: webhookQueries(pool),
-      progress,
-      vault,
-      poster,
-      hand: byHand(ports),
-      head: () => events.head(),
-      async perform(webhookId, command) {
-        const deadline = AbortSignal.timeout(deadlineMs);
-        await webhooks.handle(webhookId, command, actingPart('cli'), deadline);
-      },
-    });
-  } finally {
-    poster.close();
-    await events.close();
-    await Promise.all([pool.end(), besideLog.end()]);
-  }
 }
+
+/** With how many words each is said, itself among them. */
+const verbs: Readonly<Record<string, { readonly words: number; readonly run: Verb }>> = {
+  add: { words: 2, run: add },
+  list: { words: 1, run: list },
+  show: { words: 2, run: show },
+  enable: { words: 2, run: changing({ type: 'EnableWebhook', by: ours }, 'enabled') },
+  disable: {
+    words: 2,
+    run: changing(
+      { type: 'DisableWebhook', by: ours, reason: 'asked', message: 'The operator asked for it.' },
+      'disabled',
+    ),
+  },
+  test: { words: 2, run: test },
+  remove: { words: 2, run: remove },
+  deliveries: { words: 2, run: deliveries },
+  redeliver: { words: 3, run: redeliver },
+};

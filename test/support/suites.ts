@@ -40,6 +40,7 @@ const differing: Readonly<Record<string, Needs>> = {
   'end-to-end-distributed': { budgetSeconds: 1500, concurrency: 2 },
   quota: { budgetSeconds: 600 },
   gateway: { budgetSeconds: 600 },
+  cli: { budgetSeconds: 600 },
   bench: { budgetSeconds: 300 },
   inspection: { budgetSeconds: 300, postgres: false },
   domain: { budgetSeconds: 120, packages: [], postgres: false },
