@@ -28,7 +28,7 @@ async function main(words: readonly string[], environment: Environment): Promise
   }
   if (words.includes('--list')) {
     for (const { name, files, budgetSeconds } of allSuites())
-      say(`${name.padEnd(16)}${files.length} files, ${budgetSeconds} s`);
+      say(`${name.padEnd(24)}${files.length} files, ${budgetSeconds} s`);
     return 0;
   }
   const suites = chosenOrNone(words);
@@ -119,7 +119,7 @@ const indented = (note: string): string => note.replaceAll(/^/gm, '    ');
 function summary({ suite, passed, failed, seconds }: Outcome): string {
   const counts = `${passed.length} passed${failed.length > 0 ? `, ${failed.length} FAILED` : ''}`;
   const time = `${seconds.toFixed(1)} s of ${suite.budgetSeconds}`;
-  return `${suite.name.padEnd(16)}${counts.padEnd(28)}${time}`;
+  return `${suite.name.padEnd(24)}${counts.padEnd(28)}${time}`;
 }
 
 /** Ends with the counts alone on a line; resolves with the exit code. */

@@ -28,8 +28,8 @@ const relaysWithinMs = 60_000;
 
 const usage = `Usage: daguerre status [--json] [FLAGS]
 
-Shows the head of the log, how far each read model and webhook is, which processes live, and every
-upload that the log has not ended.
+Shows the head of the log, how far each read model, relay and webhook is, the queue, which processes
+live and what each holds alone, and every upload that the log has not ended.
 
   --json            the same as one JSON document
 
@@ -63,6 +63,8 @@ interface Status {
     readonly part: string;
     readonly secondsSinceBeat: number;
   }[];
+  /** Who does alone what one is to do at a time: each read model's projector, each relayed stream, dispatching ... */
+  readonly leases: readonly { readonly name: string; readonly owner: string }[];
   readonly work: readonly (Omit<Work, 'position'> & { readonly position: string })[];
   /** Room in projects' quotas that is held for what is under way. */
   readonly reservations: readonly ProjectReservation[];
@@ -131,6 +133,7 @@ async function statusOf(
       webhooks,
       queue,
       processes,
+      leases: await leasesOf(pool),
       work: work.map((one) => ({ ...one, position: String(one.position) })),
       reservations,
     };
@@ -190,6 +193,13 @@ async function processesOf(pool: Pool): Promise<Status['processes']> {
   return rows.map(({ owner, part, seconds }) => ({ owner, part, secondsSinceBeat: seconds }));
 }
 
+async function leasesOf(pool: Pool): Promise<Status['leases']> {
+  const { rows } = await pool.query<{ name: string; owner: string }>(
+    'select name, owner from leases order by name',
+  );
+  return rows;
+}
+
 function text({
   url,
   head,
@@ -198,6 +208,7 @@ function text({
   webhooks,
   queue,
   processes,
+  leases,
   work,
   reservations,
 }: Status): string {
@@ -218,6 +229,7 @@ function text({
       ({ owner, secondsSinceBeat }) =>
         `process     ${owner}, last heard of ${secondsSinceBeat.toFixed(1)} s ago`,
     ),
+    ...leases.map(({ name, owner }) => `lease       ${name} is held by ${owner}`),
     ...work.map(
       ({ imageId, kind, owner, since, epoch }) =>
         `work        image ${imageId}: ${kind} since ${since.toISOString()}, ` +

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { connect } from 'nats';
 import { imageApi } from '../support/api.ts';
@@ -16,6 +17,7 @@ import { until } from '../support/until.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'daguerre-distributed-'));
 after(() => rm(root, { recursive: true, force: true }));
+const cliMain = fileURLToPath(new URL('../../apps/cli/main.js', import.meta.url));
 const bytes = randomBytes(500_000);
 
 describe('a start in the distributed profile', () => {
@@ -51,6 +53,15 @@ describe('a start in the distributed profile', () => {
       return state.messages > 0;
     });
     await nats.close();
+
+    const status = runStandalone(['status', '--data-dir', dataDir], { main: cliMain });
+    assert.equal((await status.ended).code, 0, status.log());
+    for (const line of [
+      /^relay +DAGUERRE at/m,
+      /^jobs +\d+ waiting/m,
+      /^lease +dispatcher is held by worker-/m,
+    ])
+      assert.match(status.log(), line);
 
     assert.ok(
       daguerre.urls.every((url) => daguerre.log().includes(url)),
