@@ -1,6 +1,7 @@
 import { auditMemoryMigrations, auditTreeMigrations } from '../infra/audit/migrations.ts';
 import { besideLogUrl, isEventStoreDb } from '../infra/event-log/open.ts';
 import { eventLogMigrations } from '../infra/event-log/postgres/migrations.ts';
+import { importTokenMigrations } from '../infra/import-tokens/migrations.ts';
 import { leaseMigrations } from '../infra/leases/migrations.ts';
 import { nearMigrations } from '../infra/near/migrations.ts';
 import { personalMigrations } from '../infra/personal/migrations.ts';
@@ -26,6 +27,7 @@ const besideTheLog = (eventLogUrl: string): readonly Migration[] => [
   ...(isEventStoreDb(eventLogUrl) ? [] : eventLogMigrations),
   ...personalMigrations,
   ...webhookSecretMigrations,
+  ...importTokenMigrations,
   ...auditMemoryMigrations,
 ];
 /** Everything that can be made again. */

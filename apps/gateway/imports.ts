@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { CallerCommand } from '../../domain/image/commands.ts';
 import type { ImportMethod } from '../../domain/image/events.ts';
 import { type Existing, isDownload } from '../../domain/image/state.ts';
+import type { TokenOf } from '../../infra/import-tokens/tokens.ts';
 import type { Hold } from '../quota-holds.ts';
 import type { Call } from './call.ts';
 import type { Commands } from './commands.ts';
@@ -14,17 +15,24 @@ type RequestImport = CallerCommand & { readonly type: 'RequestImport' | 'Request
 
 /** Has imports begun; workers do the rest. */
 export interface Imports {
-  /** Resolves when the import is accepted, and every gateway shows it. `uploadId` names its attempt, and its task. */
-  request(call: Call, imageId: string, asked: AskedImport, uploadId?: string): Promise<void>;
+  /** Resolves when the import is accepted, and every gateway shows it. */
+  request(call: Call, imageId: string, asked: AskedImport, how?: How): Promise<void>;
+}
+
+interface How {
+  /** Names the import's attempt, and its task; default: a new one. */
+  readonly uploadId?: string;
+  /** The caller's own, for what is fetched in its name. */
+  readonly token?: string;
 }
 
 /** Other image services, as the catalogue has them. */
 export interface Regions {
   /**
-   * Where a region's image service is, for this caller; what it takes to ask there in the caller's name is kept, under the
-   * attempt's id, until `forget`. Rejects with `HttpError`.
+   * Where a region's image service is, for the holder of this token, which is kept for the attempt until `forget`. Rejects
+   * with `HttpError` or `IdentityUnavailable`.
    */
-  keep(call: Call, uploadId: string, region: string, face: string): Promise<string>;
+  keep(of: TokenOf, token: string, region: string, face: string): Promise<string>;
   forget(uploadId: string): Promise<void>;
 }
 
@@ -55,15 +63,16 @@ export function imports({
   };
 
   const methodOf = async (
-    call: Call,
     imageId: string,
     asked: AskedMethod,
     command: Omit<RequestImport, 'method'>,
+    token: string,
   ): Promise<ImportMethod> => {
     if (asked.name !== 'glance-download') return asked;
     await commands.preview(imageId, { ...command, method: nowhere(asked) } as RequestImport);
     const { region, interface: face } = asked;
-    return { ...asked, endpoint: await regions.keep(call, command.uploadId, region, face) };
+    const of = { imageId, uploadId: command.uploadId };
+    return { ...asked, endpoint: await regions.keep(of, token, region, face) };
   };
 
   return {
@@ -71,7 +80,7 @@ export function imports({
       call,
       imageId,
       { method: asked, stores, unknown, everywhere = false, allStoresMustSucceed },
-      uploadId = randomUUID(),
+      { uploadId = randomUUID(), token = '' } = {},
     ) {
       const common = { caller: call.caller, uploadId, stores, allStoresMustSucceed };
       const base =
@@ -83,7 +92,7 @@ export function imports({
         await commands.preview(imageId, { ...base, method: nowhere(asked) });
         throw new HttpError(409, `No store that can be written is named ${unknown.join(', ')}.`);
       }
-      const method = await methodOf(call, imageId, asked, base);
+      const method = await methodOf(imageId, asked, base, token);
       const command = { ...base, method };
       try {
         const room = await roomFor(call, imageId, command);

@@ -5,6 +5,7 @@ import { upcast } from '../../domain/image/upcast.ts';
 import { metadefAccess } from '../../domain/metadef/access.ts';
 import { webhookAccess } from '../../domain/webhook/access.ts';
 import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
+import { postgresImportTokens } from '../../infra/import-tokens/tokens.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { metricsOfParts, startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { importGuard } from '../../infra/net/import-guard.ts';
@@ -46,8 +47,8 @@ import { logTail } from './log-tail.ts';
 import { type Near, near } from './near.ts';
 import { quotaOf } from './quota-of.ts';
 import { defaultBounds, recordRefusals } from './refusals.ts';
+import { offeredMethods, regionsOf } from './regions-of.ts';
 import { gatewayServer } from './server.ts';
-import { enabledMethods } from './wire/import-method.ts';
 
 const queryConnections = 16;
 /** A Postgres that does not answer for so long has gone without a word. */
@@ -135,6 +136,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   });
 
   const { identity, close: closeIdentity } = identityOf(config);
+  const { regions, close: closeRegions } = regionsOf(config, postgresImportTokens(besideLog));
   const personal = personalRecords(besideLog);
   const refusals = recordRefusals({
     writer: owner,
@@ -213,7 +215,8 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     audit: audit.ports,
     dataDir: config['data-dir'],
     publicEndpoint: config['public-endpoint'],
-    importMethods: enabledMethods(config['import-methods']),
+    importMethods: offeredMethods(config),
+    ...(regions === undefined ? {} : { regions }),
     urls: importGuard(config),
     progress: postgresProgressReader(queries),
   });
@@ -233,6 +236,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await server.stop(graceMs, uploads.stop);
   await refusals.stop();
   closeIdentity();
+  closeRegions();
   following.abort();
   await tail.ended;
   await ownTail.ended;

@@ -49,7 +49,7 @@ export function taskImporter({
         unknown: [],
         allStoresMustSucceed: true,
       } as const;
-      await imports.request(call, made.imageId, asked, taskId);
+      await imports.request(call, made.imageId, asked, { uploadId: taskId });
       return null;
     } catch (error) {
       const isTheirs =

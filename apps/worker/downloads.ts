@@ -4,42 +4,109 @@ import type { DigestThreads } from '../../infra/digests/digest-threads.ts';
 import { type DownloadOptions, download, type Told } from '../../infra/download/download.ts';
 import { DownloadFailed, type DownloadFailure } from '../../infra/download/failures.ts';
 import { bandwidth } from '../../infra/download/pace.ts';
+import { patience } from '../../infra/download/patience.ts';
 import { hostSlots } from '../../infra/download/slots.ts';
+import { textOf } from '../../infra/download/text.ts';
+import type { KeystoneLogin } from '../../infra/identity/keystone/session.ts';
+import type { ImportTokens } from '../../infra/import-tokens/tokens.ts';
 import { keptConnections } from '../../infra/net/connections.ts';
 import { importGuard } from '../../infra/net/import-guard.ts';
-import { Failed } from './claim.ts';
+import { type Claim, Failed } from './claim.ts';
 import type { Fetcher } from './fetch.ts';
+import {
+  credentials,
+  dataUrl,
+  describedBy,
+  documentUrl,
+  endpointGuard,
+  type RemoteImage,
+} from './remote-image.ts';
 
 /** Fetches over the network, as the operator allows it. */
 export interface Downloads extends Fetcher {
   close(): void;
 }
 
-export function downloads(config: Config, threads: DigestThreads): Downloads {
+export interface DownloadPorts {
+  readonly threads: DigestThreads;
+  readonly tokens: Pick<ImportTokens, 'find'>;
+  /** Who we are to other image services; null without Keystone. */
+  readonly login: KeystoneLogin | null;
+}
+
+const firstPauseMs = 100;
+const leastBytesPerStall = 1;
+const mostDocumentBytes = 4 * 1024 ** 2;
+
+export function downloads(config: Config, { threads, tokens, login }: DownloadPorts): Downloads {
   const connections = keptConnections();
   const perSecond = config['import-bandwidth'];
-  const common = {
-    threads,
+  const reach = {
     connections,
-    parallel: config['import-connections'],
     stallMs: config['import-stall-timeout'] * 1_000,
-    patienceMs: config['import-patience'] * 1_000,
+  } as const;
+  const patienceMs = config['import-patience'] * 1_000;
+  const common = {
+    ...reach,
+    threads,
+    parallel: config['import-connections'],
+    patienceMs,
     slots: hostSlots(config['import-host-connections']),
     ...(perSecond === 0 ? {} : { pace: bandwidth(perSecond) }),
   } as const satisfies Partial<DownloadOptions>;
   const guard = importGuard(config);
+  const rules = {
+    prefixes: config['glance-download-properties'],
+    diskFormats: config['disk-formats'],
+    containerFormats: config['container-formats'],
+  };
+
+  /** In whose name a remote image is asked for; the service's own token is renewed on the way. */
+  const headersFor = async ({ uploadId }: Claim) => {
+    const token = await tokens.find(uploadId);
+    if (token === undefined || login === null)
+      throw new Failed(
+        'source-refused',
+        'the token that it was asked for with is not there any more',
+      );
+    return async () => credentials(token, await login.token());
+  };
+
+  const described = async (claim: Claim, image: RemoteImage, signal: AbortSignal) => {
+    const source = { url: documentUrl(image), headers: await headersFor(claim) };
+    const text = await textOf(source, {
+      ...reach,
+      guard: endpointGuard(image),
+      patience: patience({ patienceMs, firstPauseMs, signal, tell: () => {} }),
+      leastBytesPerStall,
+      signal,
+      mostBytes: mostDocumentBytes,
+      tooLarge: 'What the other image service says of the image is too large',
+    });
+    return describedBy(text, image, rules);
+  };
 
   return {
-    describe: async () => null,
-    async fetch(_claim, method, into, { signal, limitBytes, admit, tell }) {
-      if (method.name !== 'web-download')
-        throw new Failed('source-refused', 'it cannot be fetched');
+    async describe(claim, method, signal) {
+      return method.name === 'glance-download'
+        ? orFailed(described(claim, method, signal))
+        : { expected: method.expected };
+    },
+    async fetch(claim, method, into, { expected, tell, ...ask }) {
       const told = ({ bytes, total, problem }: Told): void =>
         tell({ done: bytes, total, waiting: problem });
-      const { uri, expected } = method;
-      const options = { ...common, guard, signal, limitBytes, admit, tell: told };
+      const source =
+        method.name === 'web-download'
+          ? { url: method.uri }
+          : { url: dataUrl(method), headers: await headersFor(claim) };
       const { size, etag, lastModified, digests } = await orFailed(
-        download({ url: uri }, into, expected === null ? options : { ...options, expected }),
+        download(source, into, {
+          ...common,
+          ...ask,
+          guard: method.name === 'web-download' ? guard : endpointGuard(method),
+          tell: told,
+          ...(expected === null ? {} : { expected }),
+        }),
       );
       return { size, source: { etag, lastModified, verified: Object.keys(digests) } };
     },
@@ -58,7 +125,7 @@ const reasons = {
 } as const satisfies Record<DownloadFailure, IngestFailure>;
 
 /** In the words of the log. */
-export async function orFailed<T>(step: Promise<T>): Promise<T> {
+async function orFailed<T>(step: Promise<T>): Promise<T> {
   try {
     return await step;
   } catch (error) {

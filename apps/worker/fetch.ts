@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Source } from '../../domain/image/events.ts';
+import type { Expected, Source } from '../../domain/image/events.ts';
 import type { Download } from '../../domain/image/state.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
 import { type PartialObject, type Staging, StagingFull } from '../../domain/staging.ts';
@@ -24,6 +24,8 @@ export interface Fetched {
 /** What a fetch of one import needs to know, and to tell. */
 export interface FetchAsk {
   readonly signal: AbortSignal;
+  /** What the bytes have to be; null where nobody says. */
+  readonly expected: Expected | null;
   /** Beyond it, the download is broken off. */
   readonly limitBytes: number;
   /** Asked before there are so many bytes. What it rejects with ends the fetch. */
@@ -35,14 +37,20 @@ export interface FetchAsk {
 export interface Fetcher {
   /** Goes on from what is in `into`. Rejects with `Failed` when it cannot succeed, or did not for too long. */
   fetch(claim: Claim, method: Download, into: PartialObject, ask: FetchAsk): Promise<Fetched>;
-  /** What the source says of the image beside its bytes; null where it says nothing. Rejects with `Failed`. */
-  describe(claim: Claim, method: Download, signal: AbortSignal): Promise<Description | null>;
+  /** What is known of the image before its bytes are there. Rejects with `Failed`. */
+  describe(
+    claim: Claim,
+    method: Download,
+    signal: AbortSignal,
+  ): Promise<Description | Pick<Description, 'expected'>>;
 }
 
+/** What another image service says of an image. */
 export interface Description {
   readonly diskFormat: string | null;
   readonly containerFormat: string | null;
   readonly properties: Readonly<Record<string, string>>;
+  readonly expected: Expected | null;
 }
 
 /** Room in the quota of the image's owner for what comes. */
@@ -85,8 +93,8 @@ export function fetchWork(ports: FetchPorts) {
     signal: AbortSignal,
   ): Conclusions {
     const { uploadId, epoch } = claim;
-    const description = await fetcher.describe(claim, task.method, signal);
-    if (description !== null) yield { type: 'DescribeImport', uploadId, epoch, ...description };
+    const { expected, ...known } = await fetcher.describe(claim, task.method, signal);
+    if ('properties' in known) yield { type: 'DescribeImport', uploadId, epoch, ...known };
 
     const stop = new AbortController();
     const stopped = AbortSignal.any([signal, stop.signal]);
@@ -97,7 +105,7 @@ export function fetchWork(ports: FetchPorts) {
       const room = await roomFor(claim, task);
       meter.phase('fetching', null, bytesIn(into));
       passStep('worker.fetch-begun');
-      const fetching = fetchWithin(claim, task, { into, room, meter }, stopped);
+      const fetching = fetchWithin(claim, task, { into, room, meter, expected }, stopped);
       const progress = advance(into, task.fetched, stopped);
       if ((await Promise.race([fetching, progress])) === 'advanced')
         yield { type: 'RecordAdvance', uploadId, epoch, bytes: bytesIn(into) };
@@ -114,7 +122,12 @@ export function fetchWork(ports: FetchPorts) {
   async function fetchWithin(
     claim: Claim,
     task: DownloadTask,
-    { into, room, meter }: { into: PartialObject; room: FetchRoom; meter: Meter },
+    {
+      into,
+      room,
+      meter,
+      expected,
+    }: { into: PartialObject; room: FetchRoom; meter: Meter; expected: Expected | null },
     signal: AbortSignal,
   ): Promise<Fetched> {
     let half = false;
@@ -125,7 +138,7 @@ export function fetchWork(ports: FetchPorts) {
       half = true;
       passStep('worker.fetch-half');
     };
-    const ask = { signal, limitBytes: sizeCap, admit: room.admit, tell };
+    const ask = { signal, expected, limitBytes: sizeCap, admit: room.admit, tell };
     try {
       const fetched = await fetcher.fetch(claim, task.method, into, ask);
       await room.admit(fetched.size);

@@ -29,6 +29,8 @@ export interface Judge {
   /** Uploads and keys that this image's attempts may have left bytes under. */
   readonly uploads: readonly string[];
   readonly keys: readonly string[];
+  /** Attempts in which somebody's token was used. */
+  readonly withToken: readonly string[];
   readonly state: Image;
 }
 
@@ -58,6 +60,9 @@ export function judgeOf(imageId: string, recorded: readonly RecordedEvent[]): Ju
   return {
     state,
     uploads,
+    withToken: events.flatMap(({ type, data }) =>
+      type === 'ImportRequested' && data.method.name === 'glance-download' ? [data.uploadId] : [],
+    ),
     keys: claims.map(({ uploadId, epoch }) => storeKey(imageId, uploadId, epoch)),
     staged(uploadId) {
       if (!uploads.includes(uploadId)) return state.status === 'deleted' ? 'garbage' : 'unknown';

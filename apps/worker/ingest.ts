@@ -2,11 +2,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { ImageCommand } from '../../domain/image/commands.ts';
 import { type Image, uploadOf } from '../../domain/image/state.ts';
-import { Refused } from '../../domain/refused.ts';
+import { type RefusalCode, Refused } from '../../domain/refused.ts';
 import { Hopeless, type IngestJob, type Progress } from '../../infra/jobs/job-queue.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { HandleImage } from '../handle-image.ts';
-import { type Claim, type Conclusion, type Conclusions, type Task, taskOf } from './claim.ts';
+import {
+  type Claim,
+  type Conclusion,
+  type Conclusions,
+  Failed,
+  type Task,
+  taskOf,
+} from './claim.ts';
 import { type ConcludePorts, concluder } from './conclude.ts';
 import { originOf, streamOf, systemCommand } from './context.ts';
 import { judgeOf } from './garbage.ts';
@@ -158,7 +165,11 @@ export function ingest(ports: IngestPorts): Ingest {
       let next = await conclusions.next();
       while (!next.done) {
         const conclusion = next.value;
-        const state = await append(claim, conclusion, signal);
+        const state = await append(claim, conclusion, signal).catch(asVerdict);
+        if (state instanceof Failed) {
+          next = await conclusions.throw(state);
+          continue;
+        }
         tell(conclusion.type);
         last = conclusion;
         next = await conclusions.next(state);
@@ -270,6 +281,15 @@ function sizeOf(task: Task): number | null {
     case 'staged':
       return task.size;
     case 'copy':
+/** What the image cannot be ends the attempt; that the claim or the attempt is over is nobody's fault. */
+function asVerdict(error: unknown): Failed {
+  const isVerdict = error instanceof Refused && verdicts.includes(error.code);
+  if (isVerdict) return new Failed('source-refused', error.message, error);
+  throw error;
+}
+
+const verdicts: readonly RefusalCode[] = ['limit-exceeded', 'validation-conflict'];
+
       return task.content.size;
     case 'location':
       return task.seenSize;

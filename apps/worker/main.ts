@@ -1,6 +1,7 @@
 import { upcast } from '../../domain/image/upcast.ts';
 import { digestThreads } from '../../infra/digests/digest-threads.ts';
-import { openEventLog } from '../../infra/event-log/open.ts';
+import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
+import { postgresImportTokens } from '../../infra/import-tokens/tokens.ts';
 import { queueConnection } from '../../infra/jobs/bullmq/connection.ts';
 import { bullmqJobQueue } from '../../infra/jobs/bullmq/job-queue.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
@@ -18,6 +19,7 @@ import { quotaProjection } from '../../projections/quota/projection.ts';
 import { quotaQueries } from '../../projections/quota/queries.ts';
 import { runBulk } from '../bulk/part.ts';
 import { openBus } from '../bus.ts';
+import { sessionElsewhere } from '../gateway/regions-of.ts';
 import { handleImage } from '../handle-image.ts';
 import { runPart } from '../part.ts';
 import { quotaLedger } from '../quota-ledger.ts';
@@ -100,7 +102,18 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     ...{ config, postgresUrl, owner, log, bus, leases, watch, logger, passStep, stopping },
     onTakeOver: () => metrics.tookOver('bulk-imports'),
   });
-  const fetcher = downloads(config, threads);
+  const besideLog = postgresPool(
+    besideLogUrl(config['event-log-url'] ?? postgresUrl, postgresUrl),
+    {
+      log: logger,
+      max: 1,
+      applicationName: 'worker',
+      queryTimeoutMs: 15_000,
+    },
+  );
+  const tokens = postgresImportTokens(besideLog);
+  const elsewhere = sessionElsewhere(config);
+  const fetcher = downloads(config, { threads, tokens, login: elsewhere });
   const progress = postgresBoard(leases, { logger });
   part.ready();
   await runWorker(
@@ -126,6 +139,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
       progress,
       threads,
       watch,
+      tokens,
       dispatcherLease,
       metrics,
       logger,
@@ -150,9 +164,10 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   await progress.close();
   await queue.close();
   await threads.close();
+  elsewhere?.close();
   await watch.stop();
   await leaveByteDirs();
   await heartbeat.stop();
   await log.close();
-  await Promise.all([pool.end(), leases.end()]);
+  await Promise.all([pool.end(), besideLog.end(), leases.end()]);
 });

@@ -4,6 +4,7 @@ import type { ImageCommand } from '../../domain/image/commands.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
 import type { Staging } from '../../domain/staging.ts';
 import { copyName, type Store } from '../../domain/store.ts';
+import type { ImportTokens } from '../../infra/import-tokens/tokens.ts';
 import type { Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Images } from '../../projections/images/images.ts';
@@ -33,6 +34,7 @@ export interface SweeperPorts {
   readonly images: Pick<Images, 'namedKeys'>;
   readonly staging: Pick<Staging, 'list' | 'remove'>;
   readonly stores: Stores;
+  readonly tokens: Pick<ImportTokens, 'list' | 'erase'>;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
   readonly passStep: PassStep;
@@ -48,7 +50,7 @@ const firstRetryMs = 1_000;
 const longestRetryMs = 60_000;
 
 export function sweeper(ports: SweeperPorts): Sweeper {
-  const { log, handle, images, staging, metrics, logger, passStep } = ports;
+  const { log, handle, images, staging, tokens, metrics, logger, passStep } = ports;
   const stores = ports.stores.all.flatMap(({ id, writer }): readonly Writable[] =>
     writer === null ? [] : [{ id, writer }],
   );
@@ -81,6 +83,11 @@ export function sweeper(ports: SweeperPorts): Sweeper {
     if (judgement === 'garbage') await writer.remove(key);
   };
 
+  /** Of an import that was refused after its token was kept, the log knows nothing. */
+  const eraseToken = async (uploadId: string, by: Judge): Promise<void> => {
+    if (by.staged(uploadId) !== 'needed') await tokens.erase(uploadId);
+  };
+
   const recordRemoved = async (imageId: string): Promise<void> => {
     passStep('sweeper.data-removed');
     const origin = originOf((await log.readStream(streamOf(imageId))).events, null);
@@ -92,6 +99,7 @@ export function sweeper(ports: SweeperPorts): Sweeper {
   const sweepImage = async (imageId: string): Promise<void> => {
     const by = await judge(imageId);
     for (const uploadId of by.uploads) await removeStaged(imageId, uploadId, by);
+    for (const uploadId of by.withToken) await eraseToken(uploadId, by);
     for (const store of stores) for (const key of by.keys) await removeStored(store, key, by);
     if (by.state.status === 'deleted' && !by.state.dataRemoved) await recordRemoved(imageId);
   };
@@ -122,6 +130,11 @@ export function sweeper(ports: SweeperPorts): Sweeper {
             if (by.staged(uploadId) === 'garbage') metrics.bytesSwept('staging');
           });
       });
+  };
+
+  const scanTokens = async (): Promise<void> => {
+    for (const { imageId, uploadId } of await tokens.list())
+      await attempt({ imageId, uploadId }, async () => eraseToken(uploadId, await judge(imageId)));
   };
 
   const sweepKeys = async (store: Writable, keys: readonly string[]): Promise<void> => {
@@ -192,6 +205,7 @@ export function sweeper(ports: SweeperPorts): Sweeper {
     sweepImage,
     async scan() {
       await attempt({ what: 'staging' }, scanStaging);
+      await attempt({ what: 'tokens' }, scanTokens);
       for (const store of stores) await attempt({ store: store.id }, () => scanStore(store));
     },
     async close() {

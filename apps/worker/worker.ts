@@ -5,6 +5,7 @@ import type { PassStep } from '../../domain/pipeline-steps.ts';
 import type { Staging } from '../../domain/staging.ts';
 import type { Bus } from '../../infra/bus/bus.ts';
 import type { DigestThreads } from '../../infra/digests/digest-threads.ts';
+import type { ImportTokens } from '../../infra/import-tokens/tokens.ts';
 import type { JobQueue } from '../../infra/jobs/job-queue.ts';
 import type { DeathWatch } from '../../infra/leases/death-watch.ts';
 import type { Lease } from '../../infra/leases/lease.ts';
@@ -35,6 +36,7 @@ export interface WorkerPorts {
   readonly locations: LocationRules;
   readonly downloads: ConcludePorts['downloads'];
   readonly progress: ProgressBoard;
+  readonly tokens: ImportTokens;
   readonly threads: DigestThreads;
   readonly watch: DeathWatch;
   /** Held by the one worker that turns facts into jobs and scans for garbage. */

@@ -56,7 +56,7 @@ async function download(
 function inHalves(between: () => Promise<void> = async () => {}) {
   const starts: number[] = [];
   const fetcher: Fetcher = {
-    describe: async () => null,
+    describe: async () => ({ expected: null }),
     async fetch(_claim, _method, into, { signal, limitBytes, admit, tell }) {
       const { written, sealed } = into.state();
       if (sealed !== null) return { size: sealed, source };
@@ -262,6 +262,7 @@ describe('a download', () => {
       diskFormat: 'raw',
       containerFormat: 'bare',
       properties: { hw_disk_bus: 'scsi' },
+      expected: null,
     };
     const describes: Fetcher = { ...fetcher, describe: async () => description };
     system.startWorker(downloads(describes));

@@ -16,6 +16,7 @@ import { upcast } from '../../domain/image/upcast.ts';
 import { copyName, type Store } from '../../domain/store.ts';
 import { type DigestThreads, digestThreads } from '../../infra/digests/digest-threads.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
+import { memoryImportTokens } from '../../infra/import-tokens/tokens.ts';
 import type { JobQueue } from '../../infra/jobs/job-queue.ts';
 import { memoryJobQueue } from '../../infra/jobs/memory.ts';
 import { noProgress } from '../../infra/progress/progress.ts';
@@ -49,7 +50,7 @@ after(() => sharedThreads?.close());
 export const noDownloads: WorkerPorts['downloads'] = {
   fetcher: {
     fetch: () => Promise.reject(new Error('nothing can be fetched here')),
-    describe: async () => null,
+    describe: async () => ({ expected: null }),
   },
   roomFor: async () => freeRoom,
   sizeCap: 1024 ** 4,
@@ -222,6 +223,7 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
           stores: storesFrom([writableStore('file', only)], 'file'),
           downloads: noDownloads,
           progress: noProgress,
+          tokens: memoryImportTokens(),
           locations: { secureHash: true, tries: 3, pauseMs: 5, sizeCap: 1024 ** 4 },
           threads: testThreads(),
           watch: {

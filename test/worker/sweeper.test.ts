@@ -8,6 +8,7 @@ import type { EventLog } from '../../domain/event-log.ts';
 import { type Store, storeKey } from '../../domain/store.ts';
 import { filesystemStore } from '../../infra/store/filesystem.ts';
 import { knownStores, whileMounted } from '../../infra/store/mounted.ts';
+import { memoryImportTokens } from '../../infra/import-tokens/tokens.ts';
 import { storesFrom } from '../../infra/store/stores.ts';
 import { collected } from '../support/collected.ts';
 import { writableStore } from '../support/stores.ts';
@@ -28,6 +29,7 @@ function sweeperOf(
   return sweeper({
     ...system,
     stores: storesFrom([writableStore('file', store)], 'file'),
+    tokens: memoryImportTokens(),
     metrics: noMetrics,
     logger: silent,
     passStep: () => {},

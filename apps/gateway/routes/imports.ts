@@ -43,7 +43,7 @@ export function importRoutes(
     const document = await jsonBody(ctx);
     const header = ctx.get('X-Image-Meta-Store');
     const asked = importRequestFrom(document, header, methods, stores, urls);
-    await imports.request(ctx.call, imageIdOf(ctx), asked);
+    await imports.request(ctx.call, imageIdOf(ctx), asked, { token: ctx.get('X-Auth-Token') });
     ctx.status = 202;
     ctx.body = '';
   });

@@ -48,6 +48,9 @@ const loginDocument = z.object({
 export type TokenDocument = z.infer<typeof tokenDocument>['token'];
 export type LoginDocument = z.infer<typeof loginDocument>['token'];
 
+/** Where services are, by what the token's catalog says. */
+export const catalogFrom = (text: string): LoginDocument['catalog'] => loginFrom(text).catalog;
+
 /** Both throw on what is not such a document, without its values. */
 export const tokenFrom = (text: string): TokenDocument => parsed(tokenDocument, text).token;
 export const loginFrom = (text: string): LoginDocument => parsed(loginDocument, text).token;

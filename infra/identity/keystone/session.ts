@@ -28,6 +28,12 @@ export interface KeystoneSession {
   close(): void;
 }
 
+/** Speaks for the service user elsewhere. */
+export interface KeystoneLogin {
+  /** A token that is good for a while yet. Rejects as `get` does. */
+  token(): Promise<string>;
+}
+
 interface Login {
   readonly token: string;
   readonly renewAt: number;
@@ -48,7 +54,7 @@ export function keystoneSession(
   account: KeystoneAccount,
   http: HttpOptions,
   now: () => number,
-): KeystoneSession {
+): KeystoneSession & KeystoneLogin {
   const { ask, close } = keptHttp(http);
   const authUrl = versioned(account.authUrl);
   let login: Login | undefined;
@@ -108,6 +114,7 @@ export function keystoneSession(
         `Keystone at ${second.used.endpoint} refuses the token it gave to the service user`,
       );
     },
+    token: async () => (await current()).token,
     close,
   };
 }
