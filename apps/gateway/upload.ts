@@ -1,32 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Handled } from '../../domain/command-handler.ts';
 import { AppendUnknown } from '../../domain/event-log.ts';
 import type { CallerCommand } from '../../domain/image/commands.ts';
-import type { AbortReason, ImageEvent, IngestFailure } from '../../domain/image/events.ts';
-import type { Image } from '../../domain/image/state.ts';
+import type { ImageEvent } from '../../domain/image/events.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
-import { LimitsUnavailable } from '../../domain/quota/limits.ts';
 import { Refused } from '../../domain/refused.ts';
-import { type StagedWriter, type Staging, StagingFull } from '../../domain/staging.ts';
+import type { StagedWriter, Staging } from '../../domain/staging.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { GrowingHold } from '../quota-holds.ts';
-import type { Call, Trace } from './call.ts';
+import { answerTo, breach, Ended, endedByOthers, GatewayStopped } from './broken-upload.ts';
+import type { Call } from './call.ts';
 import { ClientGone } from './client-gone.ts';
 import type { Commands } from './commands.ts';
 import { invite } from './expect-continue.ts';
 import { HttpError } from './http-error.ts';
 import type { LogTail } from './log-tail.ts';
 import { type GatewayQuota, noQuota, unlimitedHold, within } from './quota.ts';
-import { receive, WrongSize } from './receive.ts';
-import {
-  type Patience,
-  type UploadEnd,
-  type UploadWatch,
-  untilEnded,
-  watchUpload,
-} from './upload-watch.ts';
+import { receive } from './receive.ts';
+import { retryMs, type UploadKey, uploadAborts } from './upload-aborts.ts';
+import { type Patience, type UploadWatch, untilEnded, watchUpload } from './upload-watch.ts';
 
 /*
  * One upload, as the gateway sees it:
@@ -91,13 +84,12 @@ export interface UploadPorts {
   readonly countBytes: (bytes: number) => void;
 }
 
-const retryMs = 1_000;
-
 export function uploads(ports: UploadPorts): Uploads {
   const { commands, logger, owner, passStep, staging, tail } = ports;
   /** What ends each upload in hand when the gateway stops. */
   const inHand = new Map<string, AbortController>();
   let stopped = false;
+  const { abort, untilRecorded } = uploadAborts({ commands, logger, isStopped: () => stopped });
 
   tail.listenToAll((recorded) => {
     const event = recorded as unknown as ImageEvent;
@@ -108,41 +100,10 @@ export function uploads(ports: UploadPorts): Uploads {
     void abort(recorded.metadata, { imageId, uploadId }, 'client-gone', 'its request was over');
   });
 
-  /** Gives what the abort came to, undefined while it still has to be tried. */
-  const abort = async (
-    trace: Trace,
-    { imageId, uploadId }: Key,
-    reason: AbortReason,
-    message: string,
-  ): Promise<Handled<Image> | undefined> => {
-    const attempt = () =>
-      commands.report(trace, imageId, { type: 'AbortUpload', uploadId, reason, message });
-    try {
-      return await attempt();
-    } catch (error) {
-      if (error instanceof Refused) return undefined;
-      logger.warn({ err: error, imageId, uploadId }, 'an abort is not recorded yet');
-      void untilRecorded(attempt);
-      return undefined;
-    }
-  };
-
-  const untilRecorded = async (attempt: () => Promise<unknown>): Promise<void> => {
-    while (!stopped) {
-      await delay(retryMs, undefined, { ref: false });
-      try {
-        await attempt();
-        return;
-      } catch (error) {
-        if (error instanceof Refused) return;
-      }
-    }
-  };
-
   /** Gives the room that it holds in the quota of the image's owner. */
   const begin = async (
     call: Call,
-    key: Key,
+    key: UploadKey,
     { declaredSize, store, purpose }: Intent,
   ): Promise<GrowingHold> => {
     const { imageId, uploadId } = key;
@@ -170,7 +131,7 @@ export function uploads(ports: UploadPorts): Uploads {
 
   const roomFor = async (
     call: Call,
-    key: Key,
+    key: UploadKey,
     command: CallerCommand & { readonly type: 'BeginUpload' | 'BeginStaging' },
     purpose: Intent['purpose'],
   ): Promise<GrowingHold> => {
@@ -188,7 +149,7 @@ export function uploads(ports: UploadPorts): Uploads {
   /** Gives the size of what is durable in staging; whatever breaks is undone before it throws. */
   const receiveWhole = async (
     call: Call,
-    key: Key,
+    key: UploadKey,
     { req, res }: Exchange,
     { declaredSize }: Intent,
     watch: UploadWatch,
@@ -233,7 +194,7 @@ export function uploads(ports: UploadPorts): Uploads {
   };
 
   /** Gives the position to wait for. */
-  const complete = async (call: Call, key: Key, size: number): Promise<bigint> => {
+  const complete = async (call: Call, key: UploadKey, size: number): Promise<bigint> => {
     const { imageId, uploadId } = key;
     const attempt = () =>
       commands.report(call, imageId, { type: 'CompleteUpload', uploadId, size });
@@ -322,68 +283,3 @@ const isHeld = ({ reservationId }: GrowingHold): boolean => reservationId !== un
 
 /** How long a durable body waits for a log that cannot be reached. */
 const completeWithinMs = 15_000;
-
-interface Key {
-  readonly imageId: string;
-  readonly uploadId: string;
-}
-
-/** The log ended the upload while its body was still coming. */
-class Ended extends Error {
-  readonly end: UploadEnd;
-
-  constructor(end: UploadEnd) {
-    super(`the upload was ended by others: ${end.kind}`);
-    this.end = end;
-  }
-}
-
-class GatewayStopped extends Error {}
-
-/** Why a body did not become an upload: for the log, and for the client. */
-function breach(error: unknown): { readonly reason: AbortReason; readonly answer: HttpError } {
-  const because = (reason: AbortReason, status: number, message: string) => ({
-    reason,
-    answer: new HttpError(status, message, { cause: error }),
-  });
-  if (error instanceof Ended) return { reason: 'client-gone', answer: answerTo(error.end) };
-  if (error instanceof WrongSize)
-    return because(error.reason, error.reason === 'too-large' ? 413 : 400, error.message);
-  if (error instanceof ClientGone)
-    return because('client-gone', 400, 'The upload ended before its whole body had come.');
-  if (error instanceof Refused && error.code === 'quota-exceeded')
-    return because('quota-exceeded', 413, error.message);
-  if (error instanceof LimitsUnavailable) return because('staging-failed', 503, error.message);
-  if (error instanceof StagingFull)
-    return because('staging-full', 413, 'There is no room left for the upload.');
-  if (error instanceof GatewayStopped)
-    return because('gateway-stopped', 503, 'The service is stopping. Upload again.');
-  return because('staging-failed', 500, 'The upload could not be stored.');
-}
-
-const failureStatus = {
-  'format-refused': 415,
-  'store-full': 413,
-  'store-unavailable': 503,
-  'staged-bytes-lost': 500,
-  'location-unusable': 400,
-  'digest-mismatch': 400,
-  'workers-died': 500,
-  'source-refused': 400,
-  'source-gone': 400,
-  'source-changed': 400,
-  'source-lied': 400,
-  'source-unavailable': 503,
-  'staging-full': 413,
-  'too-large': 413,
-  'quota-exceeded': 413,
-  'copies-unusable': 503,
-} satisfies Record<IngestFailure, number>;
-
-function answerTo(end: UploadEnd): HttpError {
-  if (end.kind === 'failed') return new HttpError(failureStatus[end.reason], end.message);
-  return endedByOthers();
-}
-
-const endedByOthers = (): HttpError =>
-  new HttpError(410, 'The image was deleted or its upload was ended by others meanwhile.');
