@@ -275,12 +275,6 @@ export function ingest(ports: IngestPorts): Ingest {
   };
 }
 
-/** Bytes, as far as they were known when it began. */
-function sizeOf(task: Task): number | null {
-  switch (task.kind) {
-    case 'staged':
-      return task.size;
-    case 'copy':
 /** What the image cannot be ends the attempt; that the claim or the attempt is over is nobody's fault. */
 function asVerdict(error: unknown): Failed {
   const isVerdict = error instanceof Refused && verdicts.includes(error.code);
@@ -290,6 +284,12 @@ function asVerdict(error: unknown): Failed {
 
 const verdicts: readonly RefusalCode[] = ['limit-exceeded', 'validation-conflict'];
 
+/** Bytes, as far as they were known when it began. */
+function sizeOf(task: Task): number | null {
+  switch (task.kind) {
+    case 'staged':
+      return task.size;
+    case 'copy':
       return task.content.size;
     case 'location':
       return task.seenSize;
