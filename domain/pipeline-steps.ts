@@ -50,6 +50,7 @@ export const importSteps = [
   'worker.fetch-half',
   'worker.fetch-sealed',
   'worker.fetch-recorded',
+  'worker.plugins-done',
   'worker.copy-half',
   'worker.copy-recorded',
 ] as const;

@@ -75,6 +75,11 @@ export interface Staging {
   resume(key: StagedKey): Promise<PartialObject>;
   /** Of a partial object, the watermark is what checkpoints have said. Rejects with `StagedMissing`. */
   open(key: StagedKey): Promise<StagedReader>;
+  /**
+   * An empty directory on this machine for what is made of an object, gone when the object is, or at the next call; null
+   * where staging is elsewhere.
+   */
+  workspace(key: StagedKey): Promise<string | null>;
   /** Removes it, if it is there. */
   remove(key: StagedKey): Promise<void>;
   /** Every object that is there, in no order. */

@@ -60,6 +60,7 @@ const failureStatus = {
   'too-large': 413,
   'quota-exceeded': 413,
   'copies-unusable': 503,
+  'plugin-failed': 400,
 } satisfies Record<IngestFailure, number>;
 
 export function answerTo(end: UploadEnd): HttpError {

@@ -1,11 +1,12 @@
 import type { ImageCommand } from '../../domain/image/commands.ts';
-import type { Digests, ImportMethod, IngestFailure } from '../../domain/image/events.ts';
+import type { ImportMethod, IngestFailure } from '../../domain/image/events.ts';
 import {
   type Content,
   type Download,
   type Image,
   isDownload,
   isThere,
+  type Location,
   uploadOf,
 } from '../../domain/image/state.ts';
 import type { Declared } from '../../domain/inspection/inspect.ts';
@@ -17,6 +18,8 @@ export interface Claim {
   readonly uploadId: string;
   readonly epoch: number;
   readonly origin: Origin;
+  /** Of whoever asked for it. */
+  readonly roles: readonly string[];
 }
 
 /** Stores to write to. */
@@ -35,8 +38,10 @@ export interface StagedTask extends Targets {
   /** Bytes. */
   readonly size: number;
   readonly declared: Declared;
-  /** What the copies that are there were found to be; empty while there are none. */
-  readonly digests: Digests;
+  /** What the copies that are there were found to be; its digests are empty while there are none. */
+  readonly content: Content;
+  /** They were not uploaded to be the image as they are. */
+  readonly isImport: boolean;
 }
 
 /** Bytes that are to be fetched into staging; with `CompleteFetch` it becomes a staged task. */
@@ -55,6 +60,8 @@ export interface DownloadTask {
 export interface CopyTask extends Targets {
   readonly kind: 'copy';
   readonly content: Content;
+  /** The copies to read. */
+  readonly sources: readonly Location[];
 }
 
 /** Bytes at somebody else's place, to be looked at and hashed there. */
@@ -98,13 +105,19 @@ export function taskOf(state: Image, uploadId: string): Task | undefined {
     allStoresMustSucceed,
   };
   if (method?.name === 'copy-image')
-    return 'content' in state ? { kind: 'copy', content: state.content, ...targets } : undefined;
+    return 'content' in state ? copyTask(state.content, targets) : undefined;
   if (stagedSize === null && isDownload(method))
     return { kind: 'download', method, fetched, projectId: state.owner, copies: stores.length };
   if (stagedSize === null) return undefined;
   const { diskFormat, containerFormat } = state;
   const declared = { diskFormat: diskFormat ?? '', containerFormat: containerFormat ?? '' };
-  return { kind: 'staged', size: stagedSize, declared, digests: content.digests, ...targets };
+  const isImport = method !== null;
+  return { kind: 'staged', size: stagedSize, declared, content, isImport, ...targets };
+}
+
+function copyTask(content: Content, targets: Targets): CopyTask {
+  const sources = content.locations.filter(({ store }) => !targets.written.includes(store));
+  return { kind: 'copy', content, sources, ...targets };
 }
 
 /** The work came to an end that is the bytes', or their place's, own fault. */

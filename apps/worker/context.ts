@@ -28,6 +28,14 @@ export function originOf(events: readonly RecordedEvent[], uploadId: string | nu
   };
 }
 
+/** Of whoever asked for an import; none where that was the system itself. */
+export function rolesOf(events: readonly RecordedEvent[], uploadId: string): readonly string[] {
+  const { actor } =
+    events.findLast(({ type, data }) => type === 'ImportRequested' && data.uploadId === uploadId)
+      ?.metadata ?? {};
+  return actor?.kind === 'user' ? actor.roles : [];
+}
+
 /** A command of the worker's own. The parts of `identity` say when it counts as the same command tried again. */
 export const systemCommand = (
   origin: Origin,

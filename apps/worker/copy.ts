@@ -31,12 +31,9 @@ export function copyWork({ stores, passStep }: { stores: Stores; passStep: PassS
     logger: Logger,
     signal: AbortSignal,
   ): Conclusions {
-    const { size, digests, algorithm, virtualSize, locations } = task.content;
+    const { size, digests, algorithm, virtualSize } = task.content;
     meter.phase('storing', size * task.stores.length);
-    const sources = inReadOrder(
-      locations.filter(({ store }) => !task.written.includes(store)),
-      stores,
-    );
+    const sources = inReadOrder(task.sources, stores);
     const half = once(() => passStep('worker.copy-half'));
 
     const put = async (writer: Store, key: string, store: string): Promise<void> => {

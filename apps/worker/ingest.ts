@@ -15,7 +15,7 @@ import {
   taskOf,
 } from './claim.ts';
 import { type ConcludePorts, concluder } from './conclude.ts';
-import { originOf, streamOf, systemCommand } from './context.ts';
+import { originOf, rolesOf, streamOf, systemCommand } from './context.ts';
 import { judgeOf } from './garbage.ts';
 import type { HeadStarts } from './head-start.ts';
 import type { IngestOutcome, WorkerMetrics } from './metrics.ts';
@@ -133,7 +133,13 @@ export function ingest(ports: IngestPorts): Ingest {
   ): Promise<{ readonly claim: Claim; readonly task: Task } | undefined> => {
     const { imageId, uploadId, supersedes } = job;
     const { events } = await log.readStream(streamOf(imageId));
-    const claim = { imageId, uploadId, epoch: supersedes + 1, origin: originOf(events, uploadId) };
+    const claim = {
+      imageId,
+      uploadId,
+      epoch: supersedes + 1,
+      origin: originOf(events, uploadId),
+      roles: rolesOf(events, uploadId),
+    };
     const state = await stateIfClaimed(claim, supersedes, logger);
     if (state === undefined) return undefined;
     const task = taskOf(state, uploadId);

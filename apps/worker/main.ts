@@ -29,6 +29,7 @@ import { runWebhooks } from '../webhooks/part.ts';
 import { downloads } from './downloads.ts';
 import { freeRoom } from './fetch.ts';
 import { workerMetrics } from './metrics.ts';
+import { configuredPlugins } from './plugins.ts';
 import { settleQuotas } from './quota.ts';
 import { runWorker } from './worker.ts';
 
@@ -102,6 +103,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     ...{ config, postgresUrl, owner, log, bus, leases, watch, logger, passStep, stopping },
     onTakeOver: () => metrics.tookOver('bulk-imports'),
   });
+  const plugins = await configuredPlugins(config);
   const besideLog = postgresPool(
     besideLogUrl(config['event-log-url'] ?? postgresUrl, postgresUrl),
     {
@@ -137,9 +139,10 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
         sizeCap: config['image-size-cap'],
       },
       progress,
+      tokens,
+      plugins,
       threads,
       watch,
-      tokens,
       dispatcherLease,
       metrics,
       logger,
@@ -161,10 +164,10 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   await bus.close();
   await telling;
   fetcher.close();
+  elsewhere?.close();
   await progress.close();
   await queue.close();
   await threads.close();
-  elsewhere?.close();
   await watch.stop();
   await leaveByteDirs();
   await heartbeat.stop();

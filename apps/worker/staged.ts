@@ -1,65 +1,73 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { hashAlgorithm } from '../../domain/image/validation.ts';
 import type { Declared } from '../../domain/inspection/inspect.ts';
-import type { PassStep } from '../../domain/pipeline-steps.ts';
 import { StagedMissing, type Staging } from '../../domain/staging.ts';
 import { DigestFailed, type DigestThreads } from '../../infra/digests/digest-threads.ts';
 import { errorCode } from '../../infra/files/files.ts';
 import type { Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
-import { type Claim, type Conclusions, Failed, type StagedTask } from './claim.ts';
+import { type Claim, type Conclusions, type CopyTask, Failed, type StagedTask } from './claim.ts';
+import { copyWork } from './copy.ts';
 import type { HeadStarts } from './head-start.ts';
+import { type Candidate, type MakingPorts, making } from './making.ts';
 import { type Meter, metered } from './meter.ts';
 import { orAborted } from './or-aborted.ts';
 import { type Preparation, type Prepared, prepare } from './preparation.ts';
 import { putInto, spread } from './promote.ts';
 
-export interface StagedPorts {
+export interface StagedPorts extends MakingPorts {
   readonly staging: Staging;
   readonly stores: Stores;
   readonly threads: DigestThreads;
   readonly headStarts: Pick<HeadStarts, 'take'>;
-  readonly passStep: PassStep;
 }
 
 const attempts = 3;
 const pauseMs = 100;
 
-type Staged = Claim & StagedTask;
-
-/** The work on bytes that lie whole in staging: digests and verdict, then into each store. */
+/**
+ * The work on bytes that lie whole in staging: what plugins make of them, digests and verdict, then into each store. Once
+ * a store has what plugins made, the others get theirs from there: it might not be made a second time as it was.
+ */
 export function stagedWork(ports: StagedPorts) {
-  const { staging, stores, threads, headStarts, passStep } = ports;
+  const { stores, threads, headStarts, plugins, passStep } = ports;
+  const make = making(ports);
+  const copying = copyWork({ stores, passStep });
 
-  const begin = async (claim: Staged): Promise<Preparation> => {
-    const reader = await staging.open(claim);
+  const begin = async ({ open, size, declared }: Candidate): Promise<Preparation> => {
+    const reader = await open();
     const available = await reader.watermark();
-    if (available >= claim.size) return prepare(reader, claim.declared, threads);
+    if (available >= size) return prepare(reader, declared, threads);
     await reader.close();
     throw new Failed(
       'staged-bytes-lost',
-      `only ${available} of ${claim.size} staged bytes are left: upload the image again`,
+      `only ${available} of ${size} staged bytes are left: upload the image again`,
     );
   };
 
-  const headStart = async (claim: Staged): Promise<Preparation | undefined> => {
-    const preparation = headStarts.take(claim.uploadId);
-    if (preparation === undefined || sameFormats(preparation.declared, claim.declared))
-      return preparation;
+  const headStart = async (
+    { uploadId }: Claim,
+    { declared, isStaged }: Candidate,
+  ): Promise<Preparation | undefined> => {
+    const preparation = headStarts.take(uploadId);
+    if (preparation === undefined) return undefined;
+    if (isStaged && sameFormats(preparation.declared, declared)) return preparation;
     await preparation.cancel();
     return undefined;
   };
 
   const prepared = async (
-    claim: Staged,
+    claim: Claim,
+    candidate: Candidate,
     logger: Logger,
     signal: AbortSignal,
   ): Promise<Prepared> => {
     for (let attempt = 1; ; attempt++) {
       let preparation: Preparation | undefined;
       try {
-        preparation = (attempt === 1 ? await headStart(claim) : undefined) ?? (await begin(claim));
-        return await orAborted(preparation.finish(claim.size), signal);
+        preparation = attempt === 1 ? await headStart(claim, candidate) : undefined;
+        preparation ??= await begin(candidate);
+        return await orAborted(preparation.finish(candidate.size), signal);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof Failed || error instanceof StagedMissing) throw error;
@@ -82,17 +90,25 @@ export function stagedWork(ports: StagedPorts) {
     logger: Logger,
     signal: AbortSignal,
   ): Conclusions {
-    const { size } = task;
-    const found = await prepared({ ...claim, ...task }, logger, signal);
+    if (task.isImport && plugins.length > 0 && task.written.length > 0) {
+      const { content } = task;
+      const copy: CopyTask = { ...task, kind: 'copy', sources: content.locations };
+      yield* copying(claim, copy, meter, logger, signal);
+      return;
+    }
+    const candidate = await make(claim, task, signal);
+    const { size, made, open: openCandidate } = candidate;
+    const found = await prepared(claim, candidate, logger, signal);
     if ('refused' in found) throw new Failed('format-refused', found.refused);
     if (found.warning !== undefined) logger.warn({ detail: found.warning }, 'an odd image');
     const { digests, detected, virtualSize } = found;
-    for (const [name, value] of Object.entries(task.digests))
+    for (const [name, value] of Object.entries(task.content.digests))
       if (digests[name] !== undefined && digests[name] !== value)
         throw new Failed('staged-bytes-lost', 'the staged bytes are not those of the first copy');
     passStep('worker.digests-done');
     if (task.stores.length > 1) meter.phase('storing', size * task.stores.length);
-    const result = { digests, algorithm: hashAlgorithm, detected, virtualSize };
+    const seen = { digests, algorithm: hashAlgorithm, detected, virtualSize };
+    const result = made === null ? seen : { ...seen, made };
     yield* spread(
       { stores, passStep },
       claim,
@@ -100,7 +116,7 @@ export function stagedWork(ports: StagedPorts) {
       result,
       async (writer, key, store) => {
         const open = async () =>
-          metered(await staging.open(claim), (bytes) => meter.stored(store, bytes));
+          metered(await openCandidate(), (bytes) => meter.stored(store, bytes));
         await putInto(writer, key, size, open, logger, signal);
         meter.stored(store, size);
       },

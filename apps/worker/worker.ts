@@ -37,6 +37,7 @@ export interface WorkerPorts {
   readonly downloads: ConcludePorts['downloads'];
   readonly progress: ProgressBoard;
   readonly tokens: ImportTokens;
+  readonly plugins: ConcludePorts['plugins'];
   readonly threads: DigestThreads;
   readonly watch: DeathWatch;
   /** Held by the one worker that turns facts into jobs and scans for garbage. */

@@ -163,6 +163,18 @@ export interface IngestResult {
   readonly detected: string | null;
   /** Bytes. */
   readonly virtualSize: number | null;
+  /** Where the bytes are not those that were staged: what was made of them. Of no interest once a store has them. */
+  readonly made?: Made;
+}
+
+/** What an import makes of staged bytes before they are stored. */
+export interface Made {
+  /** Bytes. */
+  readonly size: number;
+  readonly diskFormat: string;
+  readonly containerFormat: string;
+  /** What the image gets beside, whatever it had by these names. */
+  readonly properties: Readonly<Record<string, string>>;
 }
 
 export type ImageCommand = CallerCommand | PipelineCommand;

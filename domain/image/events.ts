@@ -34,7 +34,9 @@ export type IngestFailure =
   | 'staging-full'
   | 'too-large'
   | 'quota-exceeded'
-  | 'copies-unusable';
+  | 'copies-unusable'
+  /** What the operator has made of imports could not be made of this one. */
+  | 'plugin-failed';
 
 /** What a client says that the bytes at a location are. Hex, lower case. */
 export interface Validation {

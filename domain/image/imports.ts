@@ -1,7 +1,7 @@
 import { Refused } from '../refused.ts';
 import type { ImageLimits } from './attributes.ts';
 import { differences, guardLimits } from './change.ts';
-import type { PipelineCommand } from './commands.ts';
+import type { Made, PipelineCommand } from './commands.ts';
 import type { ImageEvent } from './events.ts';
 import { type Image, isDownload, isThere, type Location, type Upload } from './state.ts';
 
@@ -57,7 +57,9 @@ export function decideCopies(
 ): readonly ImageEvent[] {
   const { uploadId, epoch, result } = command;
   const { stored, digests, algorithm, detected, virtualSize } = result;
-  const size = sizeOf(upload, state);
+  const isFirst = !('content' in state) && upload.content.locations.length === 0;
+  const made = isFirst && upload.method !== null ? result.made : undefined;
+  const size = made?.size ?? sizeOf(upload, state);
   const written = upload.content.locations;
   const isLast = command.type === 'CompleteIngest';
   const news = stored.filter(({ store }) => !written.some((copy) => copy.store === store));
@@ -65,10 +67,11 @@ export function decideCopies(
   const activates = !hasBytes && (isLast || !upload.allStoresMustSucceed);
   if (activates && written.length + news.length === 0)
     throw new Refused('upload-ended', `no store has the bytes of upload ${uploadId}`);
-  const declared = 'diskFormat' in state && state.diskFormat !== null ? state.diskFormat : '';
-  const before = hasBytes ? state.content.digests : upload.content.digests;
+  const before = 'diskFormat' in state && state.diskFormat !== null ? state.diskFormat : '';
+  const declared = made?.diskFormat ?? before;
+  const known = hasBytes ? state.content.digests : upload.content.digests;
   for (const [name, value] of Object.entries(digests))
-    if (before[name] !== undefined && before[name] !== value)
+    if (known[name] !== undefined && known[name] !== value)
       throw new Refused('validation-conflict', `the bytes of upload ${uploadId} have changed`);
   const found: readonly ImageEvent[] =
     hasBytes || Object.keys(upload.content.digests).length > 0
@@ -78,6 +81,7 @@ export function decideCopies(
           { type: 'DiskFormatInspected', data: { uploadId, declared, detected, virtualSize } },
         ];
   return [
+    ...(made === undefined ? [] : becoming(made, state)),
     ...news.map(
       ({ store, key }): ImageEvent => ({
         type: 'ImageDataStored',
@@ -92,7 +96,15 @@ export function decideCopies(
   ];
 }
 
-function sizeOf({ uploadId, method, stagedSize }: Upload, state: Image): number {
+/** The operator's word, so that no limit of the image's owner is asked. */
+function becoming({ size: _, properties, ...formats }: Made, state: Image): readonly ImageEvent[] {
+  if (!isThere(state)) return [];
+  const after = { ...state, ...formats, properties: { ...state.properties, ...properties } };
+  return differences(state, after);
+}
+
+function sizeOf({ uploadId, method, stagedSize, content }: Upload, state: Image): number {
+  if (content.locations.length > 0) return content.size;
   if (stagedSize !== null) return stagedSize;
   if (method?.name === 'copy-image' && 'content' in state) return state.content.size;
   throw new Refused('upload-ended', `upload ${uploadId} has nothing staged`);

@@ -7,6 +7,7 @@ import { endpointSettings } from './settings/endpoint.ts';
 import { imagesSettings } from './settings/images.ts';
 import { importsSettings } from './settings/imports.ts';
 import { locationsSettings } from './settings/locations.ts';
+import { pluginsSettings } from './settings/plugins.ts';
 import { processSettings } from './settings/process.ts';
 import { quotasSettings } from './settings/quotas.ts';
 import { storageSettings } from './settings/storage.ts';
@@ -39,6 +40,7 @@ export const settings = {
   ...locationsSettings,
   ...importsSettings,
   ...downloadsSettings,
+  ...pluginsSettings,
   ...webhooksSettings,
   ...auditSettings,
   ...workingSettings,

@@ -1,4 +1,5 @@
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type PartialObject,
@@ -19,7 +20,6 @@ import {
   readFully,
   removeIfEmpty,
   sync,
-  unlessMissing,
   writeFully,
 } from '../files/files.ts';
 import { type Room, reservedRoom } from '../files/room.ts';
@@ -32,6 +32,7 @@ import { openPartial } from './partial.ts';
  *
  *     {directory}/{imageId}/{uploadId}          the watermark is the file's size
  *     {directory}/{imageId}/{uploadId}.parts    of a partial object, its newest checkpoint, which says the watermark
+ *     {directory}/{imageId}/{uploadId}.parts.work-{uuid}  what is made of it, in a directory
  *     {directory}/{imageId}/{uploadId}.parts.*  what will be one of the two in a moment, or was left by a crash
  *
  * Empty directories, left by a crash, go when all is listed. A reserve of the file system is left free. `openFile` and `room` are for fault tests.
@@ -56,7 +57,7 @@ export function filesystemStaging(
       .filter((one) => belongsTo(key.uploadId, one))
       .sort()
       .reverse())
-      await unlessMissing(unlink(join(imageDirectory(key), name)));
+      await rm(join(imageDirectory(key), name), { recursive: true, force: true });
     await removeIfEmpty(imageDirectory(key));
   };
 
@@ -115,6 +116,16 @@ export function filesystemStaging(
       }
     },
 
+    async workspace(key) {
+      const path = pathOf(key);
+      const isOld = (name: string): boolean => name.startsWith(`${key.uploadId}${workspaceEnding}`);
+      for (const name of (await namesIn(imageDirectory(key))).filter(isOld))
+        await rm(join(imageDirectory(key), name), { recursive: true, force: true });
+      const directory = path + workspaceEnding + randomUUID();
+      await fullMeansStagingFull(inDirectory(imageDirectory(key), () => mkdir(directory)));
+      return directory;
+    },
+
     remove,
 
     async *list() {
@@ -126,6 +137,12 @@ export function filesystemStaging(
 }
 
 const uuidLength = 36;
+const workspaceEnding = '.parts.work-';
+
+/** A whole file that lies in a workspace, read as if it were staged. */
+export async function madeFile(path: string): Promise<StagedReader> {
+  return reader(await open(path, 'r'), path, false);
+}
 
 function writer(
   file: FileHandle,

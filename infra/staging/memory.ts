@@ -60,6 +60,7 @@ export function memoryStaging(): Staging {
         close: async () => {},
       };
     },
+    workspace: async () => null,
     async remove(key) {
       objects.delete(nameOf(key));
       partials.delete(nameOf(key));

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type StagedKey, StagedMissing, type Staging } from '../../domain/staging.ts';
 import { collected } from '../support/collected.ts';
@@ -172,6 +174,23 @@ export function partialStagingContract(name: string, open: () => Promise<Staging
       const second = await staging.resume(key);
       assert.deepEqual(second.state().written, [{ start: 0, end: 5 }]);
       await second.close();
+    });
+
+    test('has a workspace that goes with the object, or none at all', async () => {
+      const staging = await open();
+      const key = newKey();
+      await (await staging.resume(key)).close();
+      const first = await staging.workspace(key);
+      if (first === null) return;
+      await writeFile(join(first, 'made'), 'of it');
+      const second = await staging.workspace(key);
+      assert.ok(second !== null && second !== first);
+      assert.deepEqual(await readdir(second), []);
+      await assert.rejects(readdir(first), { code: 'ENOENT' });
+      await writeFile(join(second, 'made'), 'of it');
+      assert.deepEqual(await collected(staging.list()), [key]);
+      await staging.remove(key);
+      await assert.rejects(readdir(second), { code: 'ENOENT' });
     });
 
     test('removes all of an object, and its writer notices', async () => {

@@ -202,6 +202,7 @@ describe('PUT /v2/images/{id}/file', () => {
     'too-large': 413,
     'quota-exceeded': 413,
     'copies-unusable': 503,
+    'plugin-failed': 400,
   };
   for (const [reason, status] of Object.entries(failures))
     test(`answers ${status} with the reason when ingest fails with ${reason}`, async (t) => {

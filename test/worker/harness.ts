@@ -224,6 +224,7 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
           downloads: noDownloads,
           progress: noProgress,
           tokens: memoryImportTokens(),
+          plugins: [],
           locations: { secureHash: true, tries: 3, pauseMs: 5, sizeCap: 1024 ** 4 },
           threads: testThreads(),
           watch: {
