@@ -6,6 +6,7 @@ import { startLoad } from './load.ts';
 import { logWatch } from './log-watch.ts';
 import { oracle } from './oracle.ts';
 import { probe } from './probe.ts';
+import { slackMs } from './slack.ts';
 import type { System } from './system.ts';
 import { count, kinds, type Problem, type Tally, tally, total } from './tally.ts';
 
@@ -33,9 +34,8 @@ export interface Report extends Tally {
   uploadsAtKill: number;
 }
 
-/** P2, and what a busy machine may add: the start of a process, and the beat of a lease. */
+/** P2. */
 export const unendedBoundMs = 10_000;
-export const slackMs = 5_000;
 /** They go at the next sweeps, but on a busy machine sweeps wait for everything else. */
 const sweptWithinMs = 30_000;
 /** Clients go on after each loss for this many successes: the system does not only come to rest, it works. */
@@ -74,7 +74,7 @@ export async function campaign<Of extends System>(options: CampaignOptions<Of>):
     await rest(watch);
     const unended = watch.longestUnended(overAt);
     report.longestUnendedMs = Math.max(report.longestUnendedMs, unended);
-    if (unended > unendedBoundMs + slackMs)
+    if (unended > unendedBoundMs + slackMs())
       problems.push({ kind: 'stuck', what: `an upload was left alone for ${unended} ms` });
     problems.push(...(await problemsAtRest({ ...checked, chance: own }, verified)));
     problems.push(...((await alsoWrong?.(system)) ?? []));

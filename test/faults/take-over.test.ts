@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { PipelineStep } from '../../domain/pipeline-steps.ts';
 import { until } from '../support/until.ts';
-import { slackMs, unendedBoundMs } from './campaign.ts';
+import { unendedBoundMs } from './campaign.ts';
 import { contentOf } from './content.ts';
 import { assertHolds, newImage, queuedAgain, shownImage, slowly, statusOf } from './images.ts';
+import { slackMs } from './slack.ts';
 import { startTree, type Tree } from './tree.ts';
 
 // P2 with the settings that everybody has.
@@ -19,7 +20,7 @@ after(() => tree?.stop());
 async function death(step: PipelineStep): Promise<() => number> {
   await until(`a process to die at ${step}`, tree.died, { everyMs: 5 });
   const died = Date.now();
-  return () => died + unendedBoundMs + slackMs - Date.now();
+  return () => died + unendedBoundMs + slackMs() - Date.now();
 }
 
 for (const step of ['worker.ingest-claimed', 'worker.data-promoted'] as const)
