@@ -1,28 +1,49 @@
 import type { Pool } from 'pg';
 import { positionKey } from '../events/projection.ts';
-import type { Sources } from '../images/list-sql.ts';
-import { askOf, listed, storable } from '../images/listing.ts';
+import type { ListQuery } from '../images/list-query.ts';
+import { compared, type Source } from '../images/list-sql.ts';
+import { askOf, listed, partsOf, type ReadPart, storable } from '../images/listing.ts';
 import { columnOf } from '../images/projection.ts';
 import type { ImageRecord } from '../images/record.ts';
 import { recordColumns, recordFrom } from '../images/record-from.ts';
 import type { PastImages } from './history.ts';
 import { span } from './projection.ts';
+import { clockStep } from './queries.ts';
 
 const columns = [
   ...Object.values(columnOf).filter((column) => column !== 'id'),
   'shared_with',
 ].join(', ');
 
-/** Versions that have ended, and those that have not: of each image at most one is of the position. */
-const sourcesAt =
-  (at: bigint): Sources =>
-  (add) => {
+/** Images that are since then as they were. */
+const sinceThen = (at: bigint): Source => ({
+  from: (add) =>
+    `(select id, ${columns} from history.image where from_position <= ${add(String(at))}::bigint) as image`,
+});
+
+/**
+ * Images that were so then and changed later. Where nothing else is asked of them the span is said twice, once for each
+ * kind of index: the one that finds what was so then, and those in the order of a listing, which pass over what was
+ * not. With a condition that has an index of its own the second would look too cheap. None was created after the
+ * position's own time: without that, a listing that begins with the newest would pass over every version of them.
+ */
+const untilLater = (
+  at: bigint,
+  time: string,
+  { filters }: ListQuery,
+  until: ImageRecord | undefined,
+): Source => ({
+  from(add) {
     const position = `${add(String(at))}::bigint`;
-    return [
-      `(select id, ${columns} from history.image where from_position <= ${position}) as image`,
-      `(select image as id, ${columns} from history.past where ${span()} @> ${position}) as image`,
-    ];
-  };
+    const again = `and from_position <= ${position} and to_position > ${position}`;
+    return `(
+      select image as id, ${columns} from history.past
+      where ${span()} @> ${position} ${filters.length === 0 ? again : ''}
+        and created_at <= ${add(time)}::timestamptz
+    ) as image`;
+  },
+  until,
+});
 
 /** Queries over the views `history.image` and `history.past`, by the very code that lists live images. */
 export function pastQueries(pool: Pool): PastImages {
@@ -34,10 +55,29 @@ export function pastQueries(pool: Pool): PastImages {
     return row === undefined ? undefined : recordFrom(row);
   };
 
+  /** Each image is in one of the two at most. What the first has a page of need not be looked for beyond in the second. */
+  const partAt =
+    (at: bigint, time: string): ReadPart =>
+    async (query, last) => {
+      const still = await partsOf(ask, sinceThen(at))(query, last);
+      if (still === undefined) return undefined;
+      const until = still.length < query.limit ? undefined : still.at(-1);
+      const ended = await partsOf(ask, untilLater(at, time, query, until))(query, last);
+      return [...still, ...(ended ?? [])]
+        .sort((one, other) => compared(one, other, query.sort))
+        .slice(0, query.limit);
+    };
+
   return {
     show,
-    list: (query, at) =>
-      listed(query, { ask, show: (imageId) => show(imageId, at), sources: sourcesAt(at) }),
+    async list(query, at) {
+      const [[time] = []] = await ask('history-time-of', timeText, [positionKey(at)]);
+      if (time == null) return [];
+      return listed(query, {
+        readPart: partAt(at, time),
+        show: (imageId) => show(imageId, at),
+      });
+    },
     async positionAt(time) {
       const [row] = await ask('history-position-at', positionText, [time.toISOString()]);
       const [position, isPast] = row ?? [];
@@ -47,7 +87,9 @@ export function pastQueries(pool: Pool): PastImages {
 }
 
 const showText = `
-  select ${recordColumns} from history.image where id = $1::text and from_position <= $2::bigint
+  select ${recordColumns}
+  from (select * from history.image where id = $1::text limit 1) as image
+  where from_position <= $2::bigint
   union all
   select ${recordColumns}
   from (
@@ -59,8 +101,11 @@ const showText = `
     ) as image
   where to_position > $2::bigint`;
 
+const timeText = `
+  select at + ${clockStep} from history.change where id <= $1::text order by id desc limit 1`;
+
 /** The log's clock may step back by a little: of two changes the later recorded one counts. */
 const positionText = `
   select
-    (select id::bigint from history.change where at <= $1::timestamptz order by at desc, id desc limit 1),
+    (select id::bigint from history.change where at <= $1::timestamptz order by at desc, change.id desc limit 1),
     exists (select from history.change where at > $1::timestamptz)`;

@@ -8,7 +8,7 @@ const mostScanned = 5_000;
 /** A page ends with the change that passes this, in characters. */
 const pageWeight = 4 * 1024 * 1024;
 /** How far the log's clock may step back: times only narrow down where to look. */
-const clockStep = `interval '10 minutes'`;
+export const clockStep = `interval '10 minutes'`;
 
 export interface HistoryQueriesOptions {
   /** For tests: see `mostScanned`, `pageWeight`. */

@@ -23,7 +23,9 @@ const sortExpression: Readonly<Record<SortKey, string>> = {
   updated_at: 'updated_at',
 };
 
-const sortValue: Readonly<Record<SortKey, (image: ImageRecord) => unknown>> = {
+type SortValue = string | number | Date;
+
+const sortValue: Readonly<Record<SortKey, (image: ImageRecord) => SortValue>> = {
   name: ({ name }) => name ?? '',
   status: ({ status }) => status,
   container_format: ({ containerFormat }) => containerFormat ?? '',
@@ -49,10 +51,15 @@ function parameters() {
 }
 type Add = (value: unknown) => string;
 
-/** What a listing reads, as items of `from`: one or several that together hold each image once. */
-export type Sources = (add: Add) => readonly string[];
+/** What a listing reads. */
+export interface Source {
+  /** An item of `from` with the columns of `images.image`; `add` gives placeholders for values. */
+  readonly from: (add: Add) => string;
+  /** Nothing behind this image is wanted: others have a whole page up to it. */
+  readonly until?: ImageRecord | undefined;
+}
 
-const live: Sources = () => ['images.image'];
+const live: Source = { from: () => 'images.image' };
 
 /**
  * One page by keyset: rows behind the marker in sort order, never an offset. Where a caller may see several kinds of
@@ -63,7 +70,7 @@ export function listStatement(
   query: ListQuery,
   marker: ImageRecord | undefined,
   columns: string,
-  sources: Sources = live,
+  { from, until }: Source = live,
 ): Statement | undefined {
   const { values, add } = parameters();
   const kinds = visibleKinds(query, add);
@@ -72,15 +79,15 @@ export function listStatement(
   const conditions = [
     query.hidden ? 'hidden' : 'not hidden',
     ...query.filters.map((filter) => filterCondition(filter, add)),
-    ...(marker === undefined ? [] : [behind(marker, sort, add)]),
+    ...(marker === undefined ? [] : [beyond(marker, sort, operatorOf, add)]),
+    ...(until === undefined ? [] : [notBehind(until, sort, add)]),
   ];
   const order = sort.map(({ key, direction }) => `${sortExpression[key]} ${direction}`).join(', ');
   // The limit is written out: the planner must know how few rows are wanted.
   const page = `order by ${order} limit ${Math.trunc(query.limit)}`;
-  const branches = sources(add).flatMap((source) =>
-    kinds.map(
-      (kind) => `select * from ${source} where ${[kind, ...conditions].join(' and ')} ${page}`,
-    ),
+  const source = from(add);
+  const branches = kinds.map(
+    (kind) => `select * from ${source} where ${[kind, ...conditions].join(' and ')} ${page}`,
   );
   const text =
     branches.length === 1
@@ -127,16 +134,18 @@ function effectiveSort(sort: Sort): Sort {
     .filter(({ key }, index) => keys.indexOf(key) === index);
 }
 
-function behind(marker: ImageRecord, sort: Sort, add: Add): string {
+type Operators = Readonly<Record<Direction, string>>;
+
+/** Rows on one side of an image in sort order. */
+function beyond(image: ImageRecord, sort: Sort, operators: Operators, add: Add): string {
   const bounds = sort.map(({ key, direction }) => ({
     expression: sortExpression[key],
-    bound: add(sortValue[key](marker)),
-    operator: operatorOf[direction],
+    bound: add(sortValue[key](image)),
+    operator: operators[direction],
   }));
-  const operators = new Set(bounds.map(({ operator }) => operator));
-  const [operator] = operators;
+  const [operator, ...others] = new Set(bounds.map((bound) => bound.operator));
   // One comparison of rows is what an index can start from.
-  if (operators.size === 1)
+  if (others.length === 0)
     return `(${bounds.map(({ expression }) => expression).join(', ')}) ${operator} (${bounds.map(({ bound }) => bound).join(', ')})`;
   const alternatives = bounds.map(({ expression, bound, operator }, index) => {
     const ties = bounds.slice(0, index).map((tie) => `${tie.expression} = ${tie.bound}`);
@@ -145,7 +154,25 @@ function behind(marker: ImageRecord, sort: Sort, add: Add): string {
   return `(${alternatives.join(' or ')})`;
 }
 
-const operatorOf: Readonly<Record<Direction, string>> = { asc: '>', desc: '<' };
+const operatorOf: Operators = { asc: '>', desc: '<' };
+
+/** The image itself is the last that is wanted; its id is the tie-breaker, and it is in another source. */
+const notBehind = (image: ImageRecord, sort: Sort, add: Add): string =>
+  beyond(image, sort, { asc: '<', desc: '>' }, add);
+
+/** Of two images in the order of a listing, as Postgres compares them: texts by code point. */
+export function compared(one: ImageRecord, other: ImageRecord, sort: Sort): number {
+  for (const { key, direction } of sort) {
+    const order = comparedValues(sortValue[key](one), sortValue[key](other));
+    if (order !== 0) return direction === 'asc' ? order : -order;
+  }
+  return 0;
+}
+
+function comparedValues(one: SortValue, other: SortValue): number {
+  if (typeof one === 'string') return Buffer.compare(Buffer.from(one), Buffer.from(String(other)));
+  return Number(one) - Number(other);
+}
 
 const textColumn = {
   owner: 'owner',

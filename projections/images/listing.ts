@@ -3,7 +3,7 @@ import type { Pool, QueryArrayResult } from 'pg';
 import { isVisibleTo } from '../../domain/image/visibility.ts';
 import { type Images, MarkerInvisible, MarkerUnknown } from './images.ts';
 import type { Filter, ListQuery } from './list-query.ts';
-import { listStatement, type Sources } from './list-sql.ts';
+import { listStatement, type Source } from './list-sql.ts';
 import { isFull, weightOfPage } from './page.ts';
 import type { ImageRecord } from './record.ts';
 import { recordColumns, recordFrom, type Values } from './record-from.ts';
@@ -53,20 +53,30 @@ export function planNames(prefix: string): (text: string) => string | undefined 
   };
 }
 
-/** `Images.list`, of whatever `sources` hold (the live images by default) and `show` shows. */
+/** Up to `query.limit` images behind `last`; undefined when the caller can see nothing of what was asked for. */
+export type ReadPart = (
+  query: ListQuery,
+  last: ImageRecord | undefined,
+) => Promise<readonly ImageRecord[] | undefined>;
+
+/** Reads parts from one source, by statements with the names that `nameOf` gives them. */
+export const partsOf =
+  (
+    ask: Ask,
+    source?: Source,
+    nameOf: (text: string) => string | undefined = () => undefined,
+  ): ReadPart =>
+  async (query, last) => {
+    const statement = listStatement(query, last, recordColumns, source);
+    if (statement === undefined) return undefined;
+    const { text, values, plannedOnce } = statement;
+    return (await ask(plannedOnce ? nameOf(text) : undefined, text, values)).map(recordFrom);
+  };
+
+/** `Images.list`, of whatever `readPart` reads and `show` shows. */
 export async function listed(
   query: ListQuery,
-  {
-    ask,
-    show,
-    sources,
-    nameOf = () => undefined,
-  }: {
-    readonly ask: Ask;
-    readonly show: Images['show'];
-    readonly sources?: Sources;
-    readonly nameOf?: (text: string) => string | undefined;
-  },
+  { readPart, show }: { readonly readPart: ReadPart; readonly show: Images['show'] },
 ): Promise<readonly ImageRecord[]> {
   const marker = await markerOf(query, show);
   if (query.limit === 0 || !query.filters.every(canMatch)) return [];
@@ -76,11 +86,8 @@ export async function listed(
     const wanted = query.limit - page.length;
     const light = page.length > 0 && (weightOfPage(page) / page.length) * wanted <= partWeight;
     const limit = light ? wanted : Math.min(wanted, partRows);
-    const statement = listStatement({ ...query, limit }, last, recordColumns, sources);
-    if (statement === undefined) break;
-    const { text, values, plannedOnce } = statement;
-    const found = await ask(plannedOnce ? nameOf(text) : undefined, text, values);
-    const part = found.map(recordFrom);
+    const part = await readPart({ ...query, limit }, last);
+    if (part === undefined) break;
     // An image that changed meanwhile may have moved behind those of a part that it was in.
     const known = new Set(page.map(({ id }) => id));
     page = [...page, ...part.filter(({ id }) => !known.has(id))];

@@ -1,13 +1,13 @@
 import type { Pool } from 'pg';
 import type { Images } from './images.ts';
-import { askOf, listed, planNames, storable } from './listing.ts';
+import { askOf, listed, partsOf, planNames, storable } from './listing.ts';
 import type { ImageRecord, Work } from './record.ts';
 import { recordColumns, recordFrom, type Values } from './record-from.ts';
 
 /** Queries over the views of the read model, which name the live generation: each sees one generation only. */
 export function imageQueries(pool: Pool): Images {
   const rows = askOf(pool);
-  const nameOf = planNames('images-list');
+  const readPart = partsOf(rows, undefined, planNames('images-list'));
 
   const show = async (imageId: string): Promise<ImageRecord | undefined> => {
     if (!storable(imageId)) return undefined;
@@ -17,7 +17,7 @@ export function imageQueries(pool: Pool): Images {
 
   return {
     show,
-    list: (query) => listed(query, { ask: rows, show, nameOf }),
+    list: (query) => listed(query, { readPart, show }),
     async openWork() {
       return (await rows('images-open-work', openWorkText, [])).map(workFrom);
     },

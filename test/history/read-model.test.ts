@@ -26,8 +26,9 @@ const seed = seedOfThisRun();
 const commands = 1_500;
 const instants = 100;
 
+const admin: HistoryViewer = { projectId: 'office', seesAll: true };
 const viewers: readonly HistoryViewer[] = [
-  { projectId: 'office', seesAll: true },
+  admin,
   ...projects.map((projectId) => ({ projectId, seesAll: false })),
   { projectId: null, seesAll: false },
 ];
@@ -69,13 +70,16 @@ describe(`changes (seed ${seed})`, () => {
     const one = <Value>(values: readonly Value[]): Value =>
       values[Math.floor(next() * values.length)] as Value;
     const events = await log.readAll(0n, 10_000);
-    let most = 0;
+    const whole = await all(historyQueries(pool), admin, {}, 7);
+    assert.deepEqual(whole, await all(expected, admin, {}, 1_000));
+    assert.ok(whole.length >= 500);
+    let answered = 0;
     for (let round = 0; round < 60; round += 1) {
       const viewer = one(viewers);
       const maybe = <Value>(share: number, values: readonly Value[]): Value | undefined =>
         next() < share ? one(values) : undefined;
       const filter: HistoryFilter = {
-        project: maybe(0.3, projects),
+        project: maybe(0.2, projects),
         object: maybe(0.3, lives.images()),
         actor: maybe(0.3, ['user', 'nobody']),
         types: maybe(0.3, [['ImageCreated', 'TagAdded'], ['IngestClaimed'], ['ImageDeleted']]),
@@ -90,9 +94,9 @@ describe(`changes (seed ${seed})`, () => {
       const found = await all(history, viewer, filter, one([1, 4, 100]));
       const wanted = await all(expected, viewer, filter, 1_000);
       assert.deepEqual(found, wanted, JSON.stringify({ viewer, filter, options }));
-      most = Math.max(most, found.length);
+      if (found.length > 0) answered += 1;
     }
-    assert.ok(most > 100, 'some found much');
+    assert.ok(answered >= 5, 'some questions have answers');
   });
 
   test('are the same rows however they came in', async () => {
