@@ -173,6 +173,14 @@ describe('/v2/tasks', () => {
     'no URL': { type: 'import', input: { ...job.input, import_from: undefined } },
     'a file': { type: 'import', input: { ...job.input, import_from: 'file:///etc/passwd' } },
     'a password': { type: 'import', input: { ...job.input, import_from: 'http://a:b@c/d' } },
+    'an own address': {
+      type: 'import',
+      input: { ...job.input, import_from: 'http://127.0.0.1/d' },
+    },
+    'a port of others': {
+      type: 'import',
+      input: { ...job.input, import_from: 'http://c.org:22/d' },
+    },
     'no properties': { type: 'import', input: { ...job.input, image_properties: 'x' } },
     'half a character': { type: 'import', input: { ...job.input, note: '\ud800' } },
   }))

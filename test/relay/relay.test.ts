@@ -14,7 +14,11 @@ test('tells all of the log once, in order, as documents on the subjects of their
   const { log, life, startRelay, assertWhole, seed } = await site();
   await life.goOn(300);
   await startRelay();
-  await othersLife(seed + 1, 8).goOn(log, 200);
+  const others = othersLife(seed + 1, 8);
+  const hasNamespaces = async (): Promise<boolean> =>
+    (await log.readAll(0n, 100_000)).some(({ streamId }) => streamId.startsWith('metadef-'));
+  do await others.goOn(log, 200);
+  while (!(await hasNamespaces()));
   await life.goOn(100);
   const found = await assertWhole();
   const known = standings(log);
