@@ -98,7 +98,7 @@ const handle = (log: ReturnType<typeof scripted>, by: number, deadline = never) 
 describe('a command', () => {
   test('is appended with its ids, its cause and the newest schema version', async () => {
     const log = scripted();
-    assert.deepEqual(await handle(log, 2), { position: 2n, state: 2 });
+    assert.deepEqual(await handle(log, 2), { position: 2n, state: 2, changed: true });
     const [event] = log.events;
     assert.equal(event?.id, 'command/Counted/0');
     assert.equal(event?.schemaVersion, 3);
@@ -107,9 +107,9 @@ describe('a command', () => {
 
   test('that changes nothing gives the position that was read, and appends nothing', async () => {
     const log = scripted();
-    assert.deepEqual(await handle(log, 0), { position: 0n, state: 0 });
+    assert.deepEqual(await handle(log, 0), { position: 0n, state: 0, changed: false });
     log.record([stranger(1), stranger(2)]);
-    assert.deepEqual(await handle(log, 0), { position: 4n, state: 3 });
+    assert.deepEqual(await handle(log, 0), { position: 4n, state: 3, changed: false });
     assert.equal(log.appends(), 0);
   });
 
@@ -124,7 +124,7 @@ describe('a lost race', () => {
   test('is decided again on the fresh state', async () => {
     const race = { before: (log: ReturnType<typeof scripted>) => log.record([stranger(1)]) };
     const log = scripted(race, race);
-    assert.deepEqual(await handle(log, 2), { position: 6n, state: 4 });
+    assert.deepEqual(await handle(log, 2), { position: 6n, state: 4, changed: true });
     assert.equal(log.appends(), 3);
   });
 
@@ -144,13 +144,13 @@ describe('a lost race', () => {
 describe('an append without an answer', () => {
   test('that was recorded is found by its ids and not made again', async () => {
     const log = scripted({ after: lost });
-    assert.deepEqual(await handle(log, 3), { position: 2n, state: 3 });
+    assert.deepEqual(await handle(log, 3), { position: 2n, state: 3, changed: true });
     assert.equal(log.appends(), 1);
   });
 
   test('that was recorded is no refusal to itself', async () => {
     const log = scripted({ after: lost });
-    assert.deepEqual(await handle(log, 5), { position: 2n, state: 5 });
+    assert.deepEqual(await handle(log, 5), { position: 2n, state: 5, changed: true });
   });
 
   test('that was not recorded is made again', async () => {
@@ -159,7 +159,7 @@ describe('an append without an answer', () => {
         throw lost();
       },
     });
-    assert.deepEqual(await handle(log, 3), { position: 2n, state: 3 });
+    assert.deepEqual(await handle(log, 3), { position: 2n, state: 3, changed: true });
     assert.equal(log.events.length, 1);
   });
 
@@ -173,7 +173,7 @@ describe('an append without an answer', () => {
       },
       { before: (late) => late.record([mine, stranger(1)]) },
     );
-    assert.deepEqual(await handle(log, 3), { position: 2n, state: 4 });
+    assert.deepEqual(await handle(log, 3), { position: 2n, state: 4, changed: true });
     assert.equal(log.events.length, 2);
   });
 
@@ -184,7 +184,7 @@ describe('an append without an answer', () => {
       return log.readStream();
     };
     const handled = await handlerOver({ ...log, readStream })('counter', 3, context, never);
-    assert.deepEqual(handled, { position: 2n, state: 4 });
+    assert.deepEqual(handled, { position: 2n, state: 4, changed: true });
   });
 
   test('is left unknown at the deadline', async () => {
@@ -213,7 +213,7 @@ describe('a log that cannot be reached after an append without an answer', () =>
       return log.readStream();
     };
     const handled = await handlerOver({ ...log, readStream })('counter', 3, context, never);
-    assert.deepEqual(handled, { position: 2n, state: 3 });
+    assert.deepEqual(handled, { position: 2n, state: 3, changed: true });
     assert.equal(log.appends(), 1);
   });
 
