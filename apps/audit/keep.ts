@@ -94,6 +94,8 @@ export async function keepTree(options: KeeperOptions): Promise<void> {
       signedAt = performance.now();
     }
     if (stopping.aborted) return;
+    // Whoever took it away must not have to wait for the next event.
+    if ((await store.reach()).size !== one.size) throw new TreeFenced();
     one.requireWhole();
     await sign(one);
   };

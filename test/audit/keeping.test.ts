@@ -71,6 +71,21 @@ describe('The keeper of the audit tree', () => {
     assert.deepEqual(report.findings, []);
   });
 
+  test('notices that its tree was taken away while nothing happens', async (t) => {
+    const site = await auditSite(t);
+    await site.append(300);
+    await site.signed(300);
+    const stop = site.keep();
+    await site.store.drop();
+    await until('the tree to be there again', async () => (await site.store.reach()).size === 300);
+    await site.database.pool.query('drop table audit_tree, audit_tiles');
+    await until('the tree to be there again', async () => {
+      const reach = await site.store.reach().catch(() => undefined);
+      return reach?.size === 300;
+    });
+    await stop();
+  });
+
   test('makes a tree again whose tiles somebody has changed', async (t) => {
     const site = await auditSite(t);
     await site.append(600);
