@@ -79,15 +79,19 @@ export async function joinDirectories(
   };
   try {
     const before = await register(pool, owner, joined);
-    for (const other of before) {
-      const shared = joined.find(({ name }) => name === other.name);
-      if (shared === undefined) continue;
-      const shows = () => signsIn(shared).shows(other.owner);
-      const found = (await shows()) ? 'shown' : await watched(pool, other.owner, leaseMs, shows);
-      if (found === 'alive') throw new NotShared(shared, other);
-      if (found === 'dead')
-        await pool.query('delete from shared_directories where owner = $1', [other.owner]);
-    }
+    const seen = await Promise.all(
+      before.map(async (other) => {
+        const shared = joined.find(({ name }) => name === other.name);
+        if (shared === undefined) return { other, found: 'shown' } as const;
+        const shows = () => signsIn(shared).shows(other.owner);
+        const found = (await shows()) ? 'shown' : await watched(pool, other.owner, leaseMs, shows);
+        return { other, shared, found };
+      }),
+    );
+    for (const { other, shared, found } of seen)
+      if (found === 'alive' && shared !== undefined) throw new NotShared(shared, other);
+    const dead = seen.filter(({ found }) => found === 'dead').map(({ other }) => other.owner);
+    await pool.query('delete from shared_directories where owner = any($1)', [dead]);
     await forgetTheDead(pool, joined);
     return leave;
   } catch (error) {
