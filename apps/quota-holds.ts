@@ -39,6 +39,8 @@ export interface Wanted extends Pick<Reservation, 'reservationId' | 'imageId' | 
   /** Null for a project that owns nothing: it has no quota. */
   readonly projectId: string | null;
   readonly amounts: Amounts;
+  /** An attempt's own: another process may have held it before, and this one goes on with what is there. */
+  readonly isResumed?: boolean;
 }
 
 export interface QuotaHolds {
@@ -141,7 +143,7 @@ export function quotaHolds(ports: HoldPorts): QuotaHolds {
   };
 
   const reserved = async (
-    { projectId, amounts, ...rest }: Wanted,
+    { projectId, amounts, isResumed: _, ...rest }: Wanted,
     isGrowing: boolean,
     origin: Origin,
   ): Promise<Reserved | undefined> => {
@@ -198,7 +200,8 @@ export function quotaHolds(ports: HoldPorts): QuotaHolds {
     const limit = one.limits[grows];
     if (limit === undefined) return { ...plain, async admit() {}, async settle() {} };
 
-    let granted = reservation.amounts[grows] ?? 0;
+    const before = wanted.isResumed ? (await ledger.look(projectId)).open.get(reservationId) : null;
+    let granted = (before ?? reservation).amounts[grows] ?? 0;
     let used = 0;
     let extending = false;
     let wantedBack = false;

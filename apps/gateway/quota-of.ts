@@ -18,24 +18,41 @@ import { type GatewayQuota, gatewayQuota, noQuota } from './quota.ts';
 const keystoneConnections = 8;
 const keystoneStaleMs = 60_000;
 
-/** The quotas that the operator set, and what ends them. */
+interface QuotaSurroundings {
+  readonly log: EventLog;
+  readonly logger: Logger;
+  readonly owner: string;
+  readonly queries: Pool;
+  readonly postgresUrl: string;
+}
+
+/** The quotas that the operator set, as gateways ask them, and what ends them. */
 export function quotaOf(
   config: Config,
-  {
-    log,
-    logger,
-    owner,
-    queries,
-    postgresUrl,
-  }: { log: EventLog; logger: Logger; owner: string; queries: Pool; postgresUrl: string },
+  surroundings: QuotaSurroundings,
 ): { readonly quota: GatewayQuota; close(): Promise<void> } {
-  if (!isLimited(config)) return { quota: noQuota, close: async () => {} };
+  const parts = quotaPartsOf(config, surroundings);
+  return parts === null
+    ? { quota: noQuota, close: async () => {} }
+    : { quota: gatewayQuota(parts), close: parts.close };
+}
+
+/** What quotas are made of; null where none is set. */
+export function quotaPartsOf(
+  config: Config,
+  { log, logger, owner, queries, postgresUrl }: QuotaSurroundings,
+) {
+  if (!isLimited(config)) return null;
   const { limits, close } = limitsOf(config);
   const shown = visible(queries, postgresUrl, { log: logger, models: [quotaProjection.name] });
-  const ledger = quotaLedger({ log, quotas: quotaQueries(queries), visible: shown });
+  const quotas = quotaQueries(queries);
+  const ledger = quotaLedger({ log, quotas, visible: shown });
   const holds = quotaHolds({ log, ledger, limits, owner, logger });
   return {
-    quota: gatewayQuota({ holds, ledger, limits }),
+    holds,
+    ledger,
+    limits,
+    quotas,
     async close() {
       close();
       await shown.close();

@@ -59,15 +59,17 @@ export interface FetchRoom {
   admit(total: number): Promise<void>;
   /** So many have come, and no more will. */
   settle(total: number): Promise<void>;
+  /** This process has nothing more to do with it. */
+  close(): void;
 }
 
 /** Where nothing is limited. */
-export const freeRoom: FetchRoom = { async admit() {}, async settle() {} };
+export const freeRoom: FetchRoom = { async admit() {}, async settle() {}, close() {} };
 
 export interface FetchPorts {
   readonly staging: Pick<Staging, 'resume'>;
   readonly fetcher: Fetcher;
-  readonly roomFor: (claim: Claim, task: DownloadTask) => Promise<FetchRoom>;
+  readonly roomFor: (claim: Claim, task: DownloadTask, signal: AbortSignal) => Promise<FetchRoom>;
   /** Bytes. */
   readonly sizeCap: number;
   readonly passStep: PassStep;
@@ -101,8 +103,9 @@ export function fetchWork(ports: FetchPorts) {
     const into = await staging.resume(claim).catch((error) => {
       throw asFailure(error);
     });
+    let room: FetchRoom | undefined;
     try {
-      const room = await roomFor(claim, task);
+      room = await roomFor(claim, task, stopped);
       meter.phase('fetching', null, bytesIn(into));
       passStep('worker.fetch-begun');
       const fetching = fetchWithin(claim, task, { into, room, meter, expected }, stopped);
@@ -115,6 +118,7 @@ export function fetchWork(ports: FetchPorts) {
       passStep('worker.fetch-recorded');
     } finally {
       stop.abort();
+      room?.close();
       await into.close();
     }
   };

@@ -27,6 +27,8 @@ export interface FollowerPorts {
   readonly isDispatcher: () => boolean;
   /** Whether this process is the one to follow an upload. */
   readonly isChosen: (uploadId: string) => boolean;
+  /** Is given every event. */
+  readonly heard?: (event: RecordedEvent) => void;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
 }
@@ -46,7 +48,10 @@ export async function followLog(ports: FollowerPorts, stopping: AbortSignal): Pr
     try {
       const head = await ports.bus.head();
       for await (const events of ports.bus.follow(head, stopping))
-        for (const event of events) react(ports, event);
+        for (const event of events) {
+          ports.heard?.(event);
+          react(ports, event);
+        }
     } catch (error) {
       if (stopping.aborted) return;
       ports.logger.warn({ err: error }, 'cannot follow the log; trying again');

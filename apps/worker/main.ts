@@ -7,27 +7,24 @@ import { bullmqJobQueue } from '../../infra/jobs/bullmq/job-queue.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
-import { isLimited } from '../../infra/limits/settings.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { postgresBoard } from '../../infra/progress/postgres.ts';
-import { visible } from '../../infra/read-model/visible.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { storesOf } from '../../infra/store/stores.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
-import { quotaProjection } from '../../projections/quota/projection.ts';
-import { quotaQueries } from '../../projections/quota/queries.ts';
 import { runBulk } from '../bulk/part.ts';
 import { openBus } from '../bus.ts';
+import { quotaPartsOf } from '../gateway/quota-of.ts';
 import { sessionElsewhere } from '../gateway/regions-of.ts';
 import { handleImage } from '../handle-image.ts';
 import { runPart } from '../part.ts';
-import { quotaLedger } from '../quota-ledger.ts';
 import { requireSameLog } from '../same-log.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { runWebhooks } from '../webhooks/part.ts';
 import { downloads } from './downloads.ts';
 import { freeRoom } from './fetch.ts';
+import { fetchRooms } from './fetch-room.ts';
 import { workerMetrics } from './metrics.ts';
 import { configuredPlugins } from './plugins.ts';
 import { settleQuotas } from './quota.ts';
@@ -82,15 +79,13 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
     },
   });
 
+  const quota = quotaPartsOf(config, { log, logger, owner, queries: pool, postgresUrl });
   const settling = async (): Promise<void> => {
-    if (!isLimited(config)) return;
-    const shown = visible(pool, postgresUrl, { log: logger, models: [quotaProjection.name] });
-    const quotas = quotaQueries(pool);
-    const ledger = quotaLedger({ log, quotas, visible: shown });
+    if (quota === null) return;
+    const { ledger, quotas } = quota;
     const ports = { log, handle: handleImage(log), ledger, quotas, watch, logger };
     const everyMs = Math.min(1_000, leaseMs / 4);
     await settleQuotas({ ...ports, patienceMs: leaseMs }, everyMs, stopping);
-    await shown.close();
   };
   const settled = settling();
   const bus = await openBus(config, { log, owner, logger });
@@ -135,13 +130,14 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
       },
       downloads: {
         fetcher,
-        roomFor: async () => freeRoom,
+        roomFor: quota === null ? async () => freeRoom : fetchRooms(quota.holds),
         sizeCap: config['image-size-cap'],
       },
       progress,
       tokens,
       plugins,
       threads,
+      ...(quota === null ? {} : { heard: quota.holds.heard }),
       watch,
       dispatcherLease,
       metrics,
@@ -160,6 +156,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   );
 
   await settled;
+  await quota?.close();
   await importing;
   await bus.close();
   await telling;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventLog } from '../../domain/event-log.ts';
+import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
 import type { Staging } from '../../domain/staging.ts';
 import type { Bus } from '../../infra/bus/bus.ts';
@@ -39,6 +39,8 @@ export interface WorkerPorts {
   readonly tokens: ImportTokens;
   readonly plugins: ConcludePorts['plugins'];
   readonly threads: DigestThreads;
+  /** Is given every event of the log. */
+  readonly heard?: (event: RecordedEvent) => void;
   readonly watch: DeathWatch;
   /** Held by the one worker that turns facts into jobs and scans for garbage. */
   readonly dispatcherLease: Lease;

@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '../event-log.ts';
 import type { ImageEvent } from '../image/events.ts';
+import { isDownload } from '../image/state.ts';
 import type { Reservation, ReservationAbandoned } from './events.ts';
 import type { Resource } from './resources.ts';
 
@@ -50,9 +51,12 @@ function makes(acting: Acting, resource: Resource, event: Recorded): boolean {
     case 'uploads':
       return begins(acting, event);
     case 'staged':
-      return event.type === (act === 'upload' ? 'UploadStaged' : 'ImportRequested');
+      if (act === 'upload') return event.type === 'UploadStaged';
+      return event.type === 'ImportRequested'
+        ? !isDownload(event.data.method)
+        : event.type === 'ImportFetched';
     case 'bytes':
-      return event.type === 'ImageActivated' || event.type === 'ImportCompleted';
+      return event.type === (act === 'upload' ? 'ImageActivated' : 'ImportCompleted');
   }
 }
 
