@@ -47,7 +47,7 @@ export interface ChangeRow {
   readonly event: string;
 }
 
-/** Facts that the differences tell whole. */
+/** Facts that the differences tell whole; and the items of a manifest, which are told image by image. */
 const toldByDifferences: ReadonlySet<string> = new Set([
   'ImageCreated',
   'ImageUpdated',
@@ -58,7 +58,11 @@ const toldByDifferences: ReadonlySet<string> = new Set([
   'MemberAdded',
   'MemberStatusChanged',
   'MemberRemoved',
+  'BulkItemsListed',
 ]);
+
+/** Kinds of which it is settled what stays inside. */
+const hasExposure: ReadonlySet<HistoryKind> = new Set(['image', 'namespace', 'import']);
 
 /** The row of an event; `entry` is what its stream had come to. */
 export function changeRow(entry: HistoryEntry, event: RecordedEvent): ChangeRow | undefined {
@@ -86,7 +90,7 @@ export function changeRow(entry: HistoryEntry, event: RecordedEvent): ChangeRow 
     actor: metadata.actor.kind === 'user' ? metadata.actor.userId : metadata.actor.part,
     project: owner,
     former: former === owner ? null : former,
-    inside: kind === 'image' || kind === 'namespace' ? exposureOf(event) === 'inside' : false,
+    inside: hasExposure.has(kind) && exposureOf(event) === 'inside',
     refused: kind === 'refusals',
     weight: text.length,
     event: text,
@@ -136,7 +140,7 @@ export function differencesIn(
 function ownersOf(
   before: HistoryEntry,
   after: HistoryEntry,
-  { streamId, metadata, data }: RecordedEvent,
+  { streamId, metadata }: RecordedEvent,
 ): readonly [owner: string | null, former: string | null] {
   switch (historyKindOf(streamId)) {
     case 'image':
@@ -150,7 +154,8 @@ function ownersOf(
     case 'project':
       return [objectOf(streamId), null];
     case 'task':
-      return [typeof data.owner === 'string' ? data.owner : null, null];
+    case 'import':
+      return [after.subject?.kind === 'owned' ? after.subject.owner : null, null];
     default:
       return [metadata.actor.kind === 'user' ? metadata.actor.projectId : null, null];
   }

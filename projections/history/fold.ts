@@ -68,9 +68,18 @@ export function fold(entry: HistoryEntry, event: RecordedEvent): HistoryEntry {
       const state = { ledger, revision: event.revision };
       return { subject: { kind: 'project', state } };
     }
+    case 'task':
+    case 'import':
+      return subject === undefined ? { subject: { kind: 'owned', owner: askedFor(event) } } : entry;
     default:
       return entry;
   }
+}
+
+/** The project that the first fact of a task, or of a bulk import, names. */
+function askedFor({ data: { owner, project } }: RecordedEvent): string | null {
+  const named = owner ?? project;
+  return typeof named === 'string' ? named : null;
 }
 
 /** A version ends where a client would see another: what goes on inside an upload moves none. */

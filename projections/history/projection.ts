@@ -116,7 +116,7 @@ const changeJournal: Journal<HistoryParts> = {
 export const historyProjection: Projection<HistoryParts> = {
   name: 'history',
   // Images are folded by their own read model's fold: where that changes, versions do.
-  version: 1000 * imagesProjection.version + 1,
+  version: 1000 * imagesProjection.version + 2,
   tables: { image: imageTable, subject: subjectTable },
   journals: { past: pastJournal, change: changeJournal },
   keyOf: historyKeyOf,

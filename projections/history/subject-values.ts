@@ -15,7 +15,8 @@ const known = new WeakMap<object, Values>();
 
 /** Everything that is known of what is no image. */
 export function valuesOfSubject(subject: Subject | undefined): Values {
-  if (subject === undefined || subject.kind === 'image') return nothingKnown;
+  if (subject === undefined || subject.kind === 'image' || subject.kind === 'owned')
+    return nothingKnown;
   const before = known.get(subject);
   if (before !== undefined) return before;
   const values = valuesFrom(valuesOf(subject));
@@ -23,7 +24,7 @@ export function valuesOfSubject(subject: Subject | undefined): Values {
   return values;
 }
 
-function valuesOf(subject: Exclude<Subject, { kind: 'image' }>): Iterable<Value> {
+function valuesOf(subject: Exclude<Subject, { kind: 'image' | 'owned' }>): Iterable<Value> {
   switch (subject.kind) {
     case 'namespace':
       return namespaceValues(subject.state);

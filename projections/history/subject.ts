@@ -16,6 +16,7 @@ export const historyKinds = {
   webhook: 'webhook',
   project: 'project',
   task: 'task',
+  import: 'import',
   refusals: 'refusals',
 } as const;
 export type HistoryKind = (typeof historyKinds)[keyof typeof historyKinds];
@@ -30,7 +31,9 @@ export type Subject =
     }
   | { readonly kind: 'namespace'; readonly standing: Standing | null; readonly state: Namespace }
   | { readonly kind: 'webhook'; readonly state: Webhook }
-  | { readonly kind: 'project'; readonly state: LedgerRow };
+  | { readonly kind: 'project'; readonly state: LedgerRow }
+  /** Of a task or a bulk import no more than whose it is: their facts say everything. */
+  | { readonly kind: 'owned'; readonly owner: string | null };
 
 export type SubjectOf<Kind extends Subject['kind']> = Subject & { readonly kind: Kind };
 
@@ -76,6 +79,8 @@ function stateJson(subject: Subject): JsonObject {
       };
     case 'webhook':
       return subject.state as unknown as JsonObject;
+    case 'owned':
+      return { owner: subject.owner };
   }
 }
 
@@ -100,5 +105,7 @@ function subjectFrom(kind: Subject['kind'], state: JsonObject, key: string): Sub
       };
     case 'webhook':
       return { kind, state: state as unknown as Webhook };
+    case 'owned':
+      return { kind, owner: state.owner as string | null };
   }
 }

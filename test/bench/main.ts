@@ -4,18 +4,20 @@ import { parseArgs } from 'node:util';
 import { startDaguerre } from '../support/daguerre.ts';
 import { type BusFigures, measureBus } from './bus.ts';
 import { type ByteRates, measureBytes } from './bytes.ts';
+import { type HistoryFigures, measureHistory } from './history.ts';
 import type { Rate } from './load.ts';
 import { type LogFigures, measureLog } from './log.ts';
 import { measureRequests, type RequestRates } from './requests.ts';
 import { measureWebhooks, type WebhookFigures } from './webhooks.ts';
 
-const usage = `Usage: npm run bench -- [--quick] [--bus] [--webhooks] [--json FILE]
+const usage = `Usage: npm run bench -- [--quick] [--bus] [--webhooks] [--history] [--json FILE]
 
 Measures the embedded profile on this machine, the client on the same cores. It runs
 in a temporary data directory, on a free port, and removes what it made.
 
   --bus          JetStream as well: needs nats-server
   --webhooks     a webhook as well
+  --history      images as they were, against images as they are, as well
   --quick        small counts: shows that it works, not how fast
   --json FILE    the figures as JSON, too
 `;
@@ -31,6 +33,8 @@ const full = {
   busAppends: 4_000,
   busImages: 10_000,
   webhookAppends: 4_000,
+  pastImages: 20_000,
+  pastQuestions: 1_000,
 };
 const quick = {
   images: 200,
@@ -42,6 +46,8 @@ const quick = {
   busAppends: 100,
   busImages: 500,
   webhookAppends: 100,
+  pastImages: 200,
+  pastQuestions: 50,
 };
 type Counts = typeof full;
 
@@ -51,6 +57,7 @@ interface Figures {
   readonly log: LogFigures;
   readonly bus?: BusFigures;
   readonly webhooks?: WebhookFigures;
+  readonly history?: HistoryFigures;
 }
 
 async function measure(counts: Counts): Promise<Figures> {
@@ -70,7 +77,7 @@ async function measure(counts: Counts): Promise<Figures> {
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en');
 
-function table({ bytes, requests, log, bus, webhooks }: Figures, counts: Counts): string {
+function table({ bytes, requests, log, bus, webhooks, history }: Figures, counts: Counts): string {
   const size = `${counts.bytes / mebibyte} MiB`;
   const rate = ({ perSecond, p50Ms, p99Ms }: Rate): string =>
     `${whole(perSecond)} requests/s, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`;
@@ -91,6 +98,7 @@ function table({ bytes, requests, log, bus, webhooks }: Figures, counts: Counts)
     ['rebuild', `${whole(log.rebuildPerSecond)} events/s (${whole(log.rebuiltEvents)} events)`],
     ...(bus === undefined ? [] : busRows(bus)),
     ...(webhooks === undefined ? [] : [webhookRow(webhooks)]),
+    ...(history === undefined ? [] : historyRows(history)),
   ] as const;
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   return rows.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n');
@@ -101,6 +109,31 @@ const webhookRow = ({ perSecond, toldP50Ms, toldP99Ms }: WebhookFigures) =>
     `append to webhook, ${perSecond}/s`,
     `p50 ${toldP50Ms.toFixed(1)} ms, p99 ${toldP99Ms.toFixed(1)} ms`,
   ] as const;
+
+const historyRows = ({
+  asOf,
+  bytesPerEvent,
+  changes,
+  events,
+  live,
+  rebuildPerSecond,
+}: HistoryFigures) => {
+  const both = (what: keyof typeof asOf) =>
+    [
+      `${what} as of then, ${whole(events)} events`,
+      `p50 ${asOf[what].p50Ms.toFixed(1)} ms; as it is p50 ${live[what].p50Ms.toFixed(1)} ms`,
+    ] as const;
+  return [
+    both('show'),
+    both('list'),
+    both('list by name and tag'),
+    ['changes of an image', `p50 ${changes.p50Ms.toFixed(1)} ms`],
+    [
+      'history kept',
+      `${whole(bytesPerEvent)} bytes per event, rebuilt at ${whole(rebuildPerSecond)} events/s`,
+    ],
+  ] as const;
+};
 
 const busRows = (bus: BusFigures) =>
   [
@@ -121,6 +154,7 @@ async function main(args: readonly string[]): Promise<void> {
       quick: { type: 'boolean', default: false },
       bus: { type: 'boolean', default: false },
       webhooks: { type: 'boolean', default: false },
+      history: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -143,6 +177,14 @@ async function main(args: readonly string[]): Promise<void> {
       ? { bus: await measureBus({ appends: counts.busAppends, images: counts.busImages }) }
       : {}),
     ...(values.webhooks ? { webhooks: await measureWebhooks(counts.webhookAppends) } : {}),
+    ...(values.history
+      ? {
+          history: await measureHistory({
+            images: counts.pastImages,
+            questions: counts.pastQuestions,
+          }),
+        }
+      : {}),
   };
   const { date, node, cores, processor, memoryGiB } = machine;
   process.stdout.write(

@@ -18,6 +18,7 @@ test('the bench measures everything that it promises, however fast', async () =>
       '--quick',
       '--bus',
       '--webhooks',
+      '--history',
       '--json',
       json,
     ]);
@@ -33,13 +34,19 @@ test('the bench measures everything that it promises, however fast', async () =>
       'append to consumer',
       'relay from nothing',
       'append to webhook',
+      'show as of then',
+      'list as of then',
+      'list by name and tag as of then',
+      'changes of an image',
+      'history kept',
     ])
       assert.match(stdout, new RegExp(`^${row}\\b.*\\d`, 'm'));
     const { figures } = JSON.parse(await readFile(json, 'utf8'));
-    const { bytes, requests, log, bus, webhooks } = figures;
+    const { bytes, requests, log, bus, webhooks, history } = figures;
     const rates = [bytes.upload, bytes.download, bytes.md5, log.rebuildPerSecond];
     rates.push(bus.consumedP50Ms, bus.consumedP99Ms, bus.relayPerSecond);
     rates.push(webhooks.toldP50Ms, webhooks.toldP99Ms);
+    rates.push(history.asOf.show.p50Ms, history.asOf.list.p50Ms, history.bytesPerEvent);
     for (const { perSecond, p50Ms, p99Ms } of [requests.create, requests.show, requests.list])
       rates.push(perSecond, p50Ms, p99Ms);
     for (const rate of rates) assert.ok(rate > 0 && Number.isFinite(rate), stdout);

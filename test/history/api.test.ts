@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { BulkEvent } from '../../domain/bulk/events.ts';
 import { historyAccess } from '../../domain/history/access.ts';
 import { access } from '../../domain/image/access.ts';
 import type { JsonObject } from '../../domain/json.ts';
@@ -309,6 +310,42 @@ describe('the history of what is no image', () => {
       !JSON.stringify(changes).includes('gateway'),
       'which process acts is nobody’s to see',
     );
+  });
+
+  test('of a project has its bulk imports, as they are told outside', async (t) => {
+    const site = await startHistorySite(t);
+    const caller = { userId: 'alice', projectId: 'red', roles: ['member'] };
+    const facts: readonly BulkEvent[] = [
+      {
+        type: 'BulkImportRequested',
+        data: {
+          ...{ project: 'red', authority: caller, name: 'mine', priority: 'low' },
+          ...{ items: 1, digest: 'd' },
+        },
+      },
+      { type: 'BulkItemsListed', data: { first: 0, items: [] } },
+      { type: 'BulkImportReprioritized', data: { from: 'low', to: 'high' } },
+    ];
+    const stored = facts.map(({ type, data }, index) => ({
+      ...newEvent({ type: 'ImageDeleted', data: {} }, `import ${index}`),
+      type,
+      data: data as unknown as JsonObject,
+    }));
+    await site.ports.log.append('import-i', stored, -1);
+    const { changes } = await page(site, 'projects/red');
+    assert.deepEqual(
+      changes.map(({ type, object, details }) => [type, object, details]),
+      [
+        [
+          'BulkImportRequested',
+          { kind: 'import', id: 'i' },
+          { project: 'red', name: 'mine', priority: 'low', items: 1, digest: 'd' },
+        ],
+        ['BulkImportReprioritized', { kind: 'import', id: 'i' }, { from: 'low', to: 'high' }],
+      ],
+    );
+    assert.equal((await page(site, 'projects/red', auditor)).changes.length, 3);
+    assert.deepEqual(typesOf(await page(site, 'events', bob)), []);
   });
 });
 

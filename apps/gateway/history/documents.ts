@@ -98,7 +98,7 @@ const storesOf = (locations: Json): Json =>
 
 /** What the differences do not tell: for auditors everything, for others what events outside carry. */
 function detailsOf({ kind, type, data }: ChangeRecord, { seesAll }: HistoryReader): JsonObject {
-  const known = Object.hasOwn(outsideData, type) && (kind === 'image' || kind === 'namespace');
+  const known = Object.hasOwn(outsideData, type) && ['image', 'namespace', 'import'].includes(kind);
   const told = seesAll ? data : known ? toldOf(type as OutsideType, data) : {};
   return Object.keys(told).length === 0 ? {} : { details: told };
 }

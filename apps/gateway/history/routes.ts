@@ -123,7 +123,7 @@ export function historyRoutes(router: GatewayRouter, ports: HistoryRoutePorts): 
     if (project !== caller.projectId && !reader.seesAll)
       throw new Refused('project-unknown', `No project found with ID ${project}`, rule);
     access.authorizeOwn(rule, caller);
-    const filter: HistoryFilter = { project, kinds: ['project', 'webhook', 'task'] };
+    const filter: HistoryFilter = { project, kinds: ['project', 'webhook', 'import', 'task'] };
     const asked = { path: ctx.path, parameters, filter };
     ctx.body = (await historyPage(ports, reader, asked)).document;
   });
