@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { ConfigError } from '../../infra/config/config.ts';
 import { auditCommand } from './audit.ts';
+import { importCommand } from './bulk/import.ts';
+import { importsCommand } from './bulk/imports.ts';
 import { type Command, UsageError } from './command.ts';
 import { deletedCommand } from './deleted.ts';
 import { doctorCommand } from './doctor.ts';
@@ -26,6 +28,8 @@ const commands: readonly Command[] = [
   eventsCommand,
   historyCommand,
   webhooksCommand,
+  importCommand,
+  importsCommand,
   metadefsCommand,
   policyCommand,
   auditCommand,
