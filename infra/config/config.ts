@@ -97,9 +97,9 @@ export const environmentOf = (config: Config): Record<string, string> =>
       .map((name) => [environmentName(name), asText(config[name])]),
   );
 
-/** Lists of objects as JSON, all else as an operator would write it. */
+/** Maps, and lists of them, as JSON, all else as an operator would write it. */
 const asText = (value: unknown): string =>
-  Array.isArray(value) && value.some((item) => typeof item === 'object')
+  (Array.isArray(value) ? value : [value]).some((item) => typeof item === 'object')
     ? JSON.stringify(value)
     : String(value);
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { configFrom } from '../../infra/config/config.ts';
+import { configFrom, environmentOf } from '../../infra/config/config.ts';
 import { pluginNames } from '../../infra/plugins/plugins.ts';
 
 const properties = (value: string) =>
@@ -22,9 +22,12 @@ test('properties to inject are a map in the file', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'daguerre-config-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const file = join(directory, 'daguerre.yaml');
-  writeFileSync(file, 'inject-metadata-properties: {os_type: linux}\n');
+  writeFileSync(file, 'inject-metadata-properties: {os_type: linux, note: \'a, b: "c"\'}\n');
   const config = configFrom(['--config', file], {});
-  assert.deepEqual(config['inject-metadata-properties'], { os_type: 'linux' });
+  const injected = { os_type: 'linux', note: 'a, b: "c"' };
+  assert.deepEqual(config['inject-metadata-properties'], injected);
+  const passedOn = configFrom([], environmentOf(config));
+  assert.deepEqual(passedOn['inject-metadata-properties'], injected);
 });
 
 test('every plugin can be named, in any order, and nothing else', () => {

@@ -4,26 +4,34 @@ import { oneOf, seconds, setting, whole } from './kinds.ts';
 
 const wrongProperties = 'must be NAME:VALUE, separated by commas';
 
-/** A map in the file; elsewhere as Glance writes it, quotes or not. */
+/** A map in the file; elsewhere as Glance writes it, quotes or not, or as JSON. */
 const properties = z.preprocess(
-  (given) =>
-    typeof given === 'string'
-      ? Object.fromEntries(
-          given
-            .split(',')
-            .filter((pair) => pair.trim() !== '')
-            .map((pair) => {
-              const [, name, value] = /^\s*"?([^":]+)"?\s*:\s*"?([^"]*?)"?\s*$/.exec(pair) ?? [];
-              return [name ?? '', value];
-            }),
-        )
-      : given,
+  (given) => (typeof given === 'string' ? (fromJson(given) ?? fromPairs(given)) : given),
   z.record(z.string().min(1).max(255), z.string({ error: wrongProperties }), {
     error: wrongProperties,
   }),
 );
 
 const names = oneOf('no_op', 'image_decompression', 'image_conversion', 'inject_image_metadata');
+
+function fromJson(text: string): unknown {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function fromPairs(text: string): Readonly<Record<string, string | undefined>> {
+  const pairs = text.split(',').filter((pair) => pair.trim() !== '');
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, name, value] = /^\s*"?([^":]+)"?\s*:\s*"?([^"]*?)"?\s*$/.exec(pair) ?? [];
+      return [name ?? '', value];
+    }),
+  );
+}
 
 /** What is made of imports before they are images. */
 export const pluginsSettings = {
