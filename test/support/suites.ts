@@ -42,6 +42,7 @@ const differing: Readonly<Record<string, Needs>> = {
   bulk: { budgetSeconds: 900 },
   gateway: { budgetSeconds: 600 },
   cli: { budgetSeconds: 600 },
+  audit: { budgetSeconds: 900, packages: [] },
   bench: { budgetSeconds: 300 },
   inspection: { budgetSeconds: 300, postgres: false },
   domain: { budgetSeconds: 120, packages: [], postgres: false },
