@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { PassStep } from '../../domain/pipeline-steps.ts';
+import { byTurns } from '../../infra/leases/by-turns.ts';
 import type { Lease } from '../../infra/leases/lease.ts';
 import type { CheckpointMover } from '../../infra/read-model/checkpoints.ts';
 import {
@@ -40,8 +41,6 @@ export interface ProjectorOptions<Parts extends object> {
 const keepEntries = 20_000;
 const batchEvents = 2000;
 const besideEveryMs = 1000;
-const firstPauseMs = 50;
-const longestPauseMs = 2000;
 
 /**
  * Keeps a read model at the log's head until it is asked to stop. One projector is active by lease; the checkpoint is
@@ -54,41 +53,34 @@ const longestPauseMs = 2000;
 export async function runProjector<Parts extends object>(
   options: ProjectorOptions<Parts>,
 ): Promise<void> {
-  const { pool, logger, lease, stopping, leasePollMs = 200 } = options;
-  const pause = (ms: number) => delay(ms, undefined, { signal: stopping }).catch(() => {});
+  const { pool, logger, lease, stopping, leasePollMs } = options;
   let ready = false;
-  let pauseMs = firstPauseMs;
   let ensured = false;
-
-  const round = async (): Promise<void> => {
-    if (!ensured) await ensureGenerations(pool);
-    ensured = true;
-    const live = await usableGeneration(options);
-    if (live !== undefined && !ready) {
-      ready = true;
-      options.onReady();
-    }
-    if (!(await lease.tryHold())) await pause(leasePollMs);
-    else if (live === undefined) await build(options);
-    else await followInto(live, options);
-    pauseMs = firstPauseMs;
-  };
-
-  while (!stopping.aborted)
-    try {
-      await round();
-    } catch (error) {
-      if (stopping.aborted) break;
+  await byTurns({
+    lease,
+    stopping,
+    pollMs: leasePollMs,
+    async look() {
+      if (!ensured) await ensureGenerations(pool);
+      ensured = true;
+      const live = await usableGeneration(options);
+      if (live !== undefined && !ready) {
+        ready = true;
+        options.onReady();
+      }
+      return live;
+    },
+    work: (live) => (live === undefined ? build(options) : followInto(live, options)),
+    failed(error) {
       if (error instanceof Fenced) {
         logger.info({ reason: error.message }, 'looking again for the live generation');
-        continue;
+        return 'at once';
       }
       logger.error({ err: error }, 'the projector cannot go on; trying again');
       ensured = false;
-      await pause(pauseMs);
-      pauseMs = Math.min(2 * pauseMs, longestPauseMs);
-    }
-  await lease.release().catch(() => {});
+      return 'pause';
+    },
+  });
 }
 
 /** The live generation, if this code can go on with it. One ahead of the log was made from another log, or an older state of this one came back. */

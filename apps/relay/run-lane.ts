@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type RelayOptions, relayStretches } from '../../infra/bus/nats/relay.ts';
+import { byTurns } from '../../infra/leases/by-turns.ts';
 import type { Lease } from '../../infra/leases/lease.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 
@@ -13,41 +14,29 @@ export interface LaneOptions extends Omit<RelayOptions, 'logger'> {
   readonly leasePollMs?: number;
 }
 
-const firstPauseMs = 50;
-const longestPauseMs = 2_000;
-/** A stretch that went on for so long did not fail at its start. */
-const settledAfterMs = 5_000;
-
 /** Keeps one stream at the log's head, while the lease is ours, until it is asked to stop. */
 export async function runLane(options: LaneOptions): Promise<void> {
   const { lane, logger, lease, stopping, leasePollMs = 200 } = options;
   const stretch = relayStretches({ ...options, logger });
-  const pause = (ms: number) => delay(ms, undefined, { signal: stopping }).catch(() => {});
-  let pauseMs = firstPauseMs;
-
-  while (!stopping.aborted) {
-    const began = performance.now();
-    try {
-      if (!(await lease.tryHold())) {
-        options.onStandby();
-        await pause(leasePollMs);
-        continue;
-      }
+  await byTurns({
+    lease,
+    stopping,
+    pollMs: leasePollMs,
+    look: async () => {},
+    async work() {
       const held = whileHeld(lease, leasePollMs, stopping);
       try {
         await stretch(held.signal);
       } finally {
         await held.stop();
       }
-    } catch (error) {
-      if (stopping.aborted) break;
-      if (performance.now() - began > settledAfterMs) pauseMs = firstPauseMs;
+    },
+    standBy: options.onStandby,
+    failed(error) {
       logger.warn({ err: error, stream: lane.shape.name }, 'the relay looks again where it was');
-      await pause(pauseMs);
-      pauseMs = Math.min(2 * pauseMs, longestPauseMs);
-    }
-  }
-  await lease.release().catch(() => {});
+      return 'pause';
+    },
+  });
 }
 
 /** A signal that aborts when the lease is another's. That it cannot be asked about changes nothing: JetStream is the fence. */
