@@ -14,12 +14,14 @@ import { policyCommand } from './policy.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { restoreCommand } from './restore.ts';
 import { statusCommand } from './status.ts';
+import { stuckCommand } from './stuck.ts';
 import { upCommand } from './up.ts';
 import { webhooksCommand } from './webhooks.ts';
 
 const commands: readonly Command[] = [
   upCommand,
   statusCommand,
+  stuckCommand,
   doctorCommand,
   migrateCommand,
   rebuildCommand,
