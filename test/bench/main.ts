@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { startDaguerre } from '../support/daguerre.ts';
+import { type AuditFigures, measureAudit } from './audit.ts';
 import { type BusFigures, measureBus } from './bus.ts';
 import { type ByteRates, measureBytes } from './bytes.ts';
 import { type HistoryFigures, measureHistory } from './history.ts';
@@ -18,12 +19,15 @@ in a temporary data directory, on a free port, and removes what it made.
   --bus          JetStream as well: needs nats-server
   --webhooks     a webhook as well
   --history      images as they were, against images as they are, as well
+  --audit        the audit tree: how fast it is made and proves, as well
   --quick        small counts: shows that it works, not how fast
   --json FILE    the figures as JSON, too
 `;
 
 const mebibyte = 1024 * 1024;
 const full = {
+  auditImages: 50_000,
+  auditProofs: 1_000,
   images: 10_000,
   shows: 20_000,
   lists: 5_000,
@@ -37,6 +41,8 @@ const full = {
   pastQuestions: 1_000,
 };
 const quick = {
+  auditImages: 200,
+  auditProofs: 50,
   images: 200,
   shows: 200,
   lists: 100,
@@ -57,6 +63,7 @@ interface Figures {
   readonly log: LogFigures;
   readonly bus?: BusFigures;
   readonly webhooks?: WebhookFigures;
+  readonly audit?: AuditFigures;
   readonly history?: HistoryFigures;
 }
 
@@ -135,6 +142,12 @@ const historyRows = ({
   ] as const;
 };
 
+/** Under the table. */
+const auditText = (audit: AuditFigures | undefined): string =>
+  audit === undefined
+    ? ''
+    : `audit tree of ${whole(audit.events)} events: made at ${whole(audit.builtPerSecond)} events/s (${whole(audit.builtPerProcessorSecond)} a processor second), compared at ${whole(audit.checkedPerSecond)} events/s; proof p50 ${audit.proofP50Ms.toFixed(1)} ms, p99 ${audit.proofP99Ms.toFixed(1)} ms\n`;
+
 const busRows = (bus: BusFigures) =>
   [
     [
@@ -155,6 +168,7 @@ async function main(args: readonly string[]): Promise<void> {
       bus: { type: 'boolean', default: false },
       webhooks: { type: 'boolean', default: false },
       history: { type: 'boolean', default: false },
+      audit: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -176,6 +190,9 @@ async function main(args: readonly string[]): Promise<void> {
     ...(values.bus
       ? { bus: await measureBus({ appends: counts.busAppends, images: counts.busImages }) }
       : {}),
+    ...(values.audit
+      ? { audit: await measureAudit({ images: counts.auditImages, proofs: counts.auditProofs }) }
+      : {}),
     ...(values.webhooks ? { webhooks: await measureWebhooks(counts.webhookAppends) } : {}),
     ...(values.history
       ? {
@@ -190,6 +207,7 @@ async function main(args: readonly string[]): Promise<void> {
   process.stdout.write(
     `${date}, Node ${node}, ${cores} cores of ${processor}, ${memoryGiB} GiB; 16 requests at once\n\n${table(figures, counts)}\n`,
   );
+  process.stdout.write(auditText(figures.audit));
   if (values.json !== undefined)
     await writeFile(values.json, `${JSON.stringify({ machine, counts, figures }, undefined, 2)}\n`);
 }
