@@ -40,6 +40,7 @@ export async function keepTree(options: KeeperOptions): Promise<void> {
   let tree: KeptTree | undefined;
   let signed: TreeHead | undefined;
   let cannotSign = '';
+  let hasKeys = false;
   let pauseMs = everyMs;
   let began = 0;
 
@@ -62,9 +63,11 @@ export async function keepTree(options: KeeperOptions): Promise<void> {
   };
 
   const sign = async (one: KeptTree): Promise<void> => {
-    if (one.size <= (signed?.size ?? 0)) return;
+    if (one.size <= (signed?.size ?? 0) && hasKeys) return;
     try {
       const keys = await signingKeys(options.signing);
+      hasKeys = true;
+      if (one.size <= (signed?.size ?? 0)) return;
       const head = { size: one.size, root: one.root() };
       const note = signedHead(head, keys, new Date());
       await memory.remember({ ...head, position: one.position, note });

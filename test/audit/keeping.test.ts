@@ -174,6 +174,18 @@ describe('The keeper of the audit tree', () => {
 });
 
 describe('The keys of the audit log', () => {
+  test('are there before anything has happened', async (t) => {
+    const site = await auditSite(t);
+    const stop = site.keep();
+    const [key] = await until('a key', async () => {
+      const keys = await site.keys();
+      return keys.length > 0 && keys;
+    });
+    await stop();
+    assert.equal((await readKeyFile(site.keyFile))?.newest.text, key);
+    assert.equal(await site.memory.newest(), undefined);
+  });
+
   const signing = (site: Site) => ({ memory: site.memory, keyFile: site.keyFile, origin });
 
   test('rotate: both sign for a while, and the old one leads to the new one', async (t) => {

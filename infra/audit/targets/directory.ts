@@ -14,20 +14,24 @@ export const directoryTarget = (directory: string): CheckpointTarget => ({
   close() {},
 });
 
-/** Durable, and never half written. */
-export async function writeWhole(path: string, text: string): Promise<void> {
+/** Never half written, and durable where that is worth its wait. */
+export async function writeWhole(
+  path: string,
+  text: string,
+  { isDurable = true }: { readonly isDurable?: boolean } = {},
+): Promise<void> {
   await makeDirectory(dirname(path));
   const draft = `${path}.${randomUUID()}`;
   try {
     const file = await open(draft, 'wx');
     try {
       await file.writeFile(text);
-      await file.sync();
+      if (isDurable) await file.sync();
     } finally {
       await file.close();
     }
     await rename(draft, path);
-    await sync(dirname(path));
+    if (isDurable) await sync(dirname(path));
   } finally {
     await rm(draft, { force: true });
   }
