@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import type { Bus } from '../../infra/bus/bus.ts';
-import type { IngestJob, JobQueue } from '../../infra/jobs/job-queue.ts';
+import type { IngestJob, JobQueue, Urgency } from '../../infra/jobs/job-queue.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Budgets } from './budgets.ts';
 import { imageOf, streamOf } from './context.ts';
@@ -76,7 +76,13 @@ function react(ports: FollowerPorts, recorded: RecordedEvent): void {
       staged(ports, imageId, event.data);
       return;
     case 'ImportRequested':
-      if (isDispatcher()) issue(ports, { imageId, uploadId: event.data.uploadId, supersedes: 0 });
+      if (isDispatcher())
+        issue(
+          ports,
+          { imageId, uploadId: event.data.uploadId, supersedes: 0 },
+          // Somebody waits for a single image; of thousands nobody waits for each.
+          recorded.metadata.bulkImport === undefined ? 'awaited' : 'background',
+        );
       return;
     case 'IngestReleased': {
       const { uploadId, epoch } = event.data;
@@ -153,11 +159,15 @@ function staged(
   if (isDispatcher()) issue(ports, job);
 }
 
-function issue({ queue, budgets, metrics, logger }: FollowerPorts, job: IngestJob): void {
+function issue(
+  { queue, budgets, metrics, logger }: FollowerPorts,
+  job: IngestJob,
+  urgency: Urgency = 'awaited',
+): void {
   budgets.offer(job, () => {
     metrics.jobIssued('staged');
     queue
-      .issue(job)
+      .issue(job, urgency)
       .catch((error) =>
         logger.warn({ err: error, ...job }, 'no job was issued; the reconciler will do it'),
       );

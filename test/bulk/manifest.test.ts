@@ -69,7 +69,7 @@ describe('a manifest', () => {
   test('is refused by line, image and field', async () => {
     assert.deepEqual(
       await problemsOf(`images:\n  - name: a\n    source: ${source}\n    sise: 3\n`, 'yaml'),
-      [[1, 'sise', 2]],
+      [[1, 'sise', 4]],
     );
     assert.deepEqual(
       await problemsOf(`{"images": [\n{"name": "a"},\n{"source": "x",\n "size": "y"}]}`, 'json'),

@@ -137,7 +137,8 @@ function checked(given: unknown, lineAt: (path: Path) => number | null): ReadMan
     };
   const problems = read.error.issues.slice(0, mostProblems).flatMap((issue) => {
     const inImage = issue.path[0] === 'images' && typeof issue.path[1] === 'number';
-    const line = lineAt(placeOf(issue.path));
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+    const line = lineAt(placeOf([...issue.path, ...keys]));
     return inImage
       ? problemsOf(issue, issue.path.slice(2), Number(issue.path[1]), line)
       : problemsOf(issue, issue.path, null, line);
