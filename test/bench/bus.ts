@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy, type NatsConnection } from 'nats';
 import { upcast } from '../../domain/image/upcast.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
@@ -9,6 +8,7 @@ import { silent } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
 import { atConcurrency, percentiles } from './load.ts';
 import { asNew, life } from './log.ts';
+import { paced } from './paced.ts';
 
 export interface BusFigures {
   /** From the call of the append to the message in a JetStream consumer's hands, at `perSecond` events. */
@@ -98,13 +98,7 @@ async function consumed(
       message.ack();
     },
   });
-  const appending: Promise<readonly [string, number]>[] = [];
-  const start = performance.now();
-  for (let index = 0; index < count; index++) {
-    await delay(Math.max(0, start + (index * 1000) / perSecond - performance.now()));
-    appending.push(append());
-  }
-  const began = await Promise.all(appending);
+  const began = await paced(count, perSecond, append);
   await until('every event to be consumed', () => arrived.size >= count);
   await consuming.close();
   return began.map(([position, at]) => (arrived.get(position) ?? Number.NaN) - at);

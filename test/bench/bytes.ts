@@ -48,7 +48,8 @@ export async function measureBytes(daguerre: Daguerre, size: number): Promise<By
   }
 }
 
-async function upload(send: Send, size: number): Promise<string> {
+/** An image of so many bytes, made and filled; resolves with its id when it is active. */
+export async function upload(send: Send, size: number): Promise<string> {
   const image = JSON.stringify({ disk_format: 'raw', container_format: 'bare' });
   const created = await send(201, 'POST', '/v2/images', image);
   const { id } = JSON.parse(await textOf(created));

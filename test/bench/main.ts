@@ -9,15 +9,20 @@ import { type HistoryFigures, measureHistory } from './history.ts';
 import type { Rate } from './load.ts';
 import { type LogFigures, measureLog } from './log.ts';
 import { measureRequests, type RequestRates } from './requests.ts';
+import { measureStream, type StreamFigures } from './stream.ts';
+import { measureUploads, type UploadFigures } from './uploads.ts';
 import { measureWebhooks, type WebhookFigures } from './webhooks.ts';
 
-const usage = `Usage: npm run bench -- [--quick] [--bus] [--webhooks] [--history] [--json FILE]
+const usage = `Usage: npm run bench -- [--quick] [--bus] [--webhooks] [--stream] [--uploads]
+                        [--history] [--audit] [--json FILE]
 
 Measures the embedded profile on this machine, the client on the same cores. It runs
 in a temporary data directory, on a free port, and removes what it made.
 
   --bus          JetStream as well: needs nats-server
   --webhooks     a webhook as well
+  --stream       a client of server-sent events as well
+  --uploads      many images of 10 MiB as well, with one worker and with two
   --history      images as they were, against images as they are, as well
   --audit        the audit tree: how fast it is made and proves, as well
   --quick        small counts: shows that it works, not how fast
@@ -37,6 +42,8 @@ const full = {
   busAppends: 4_000,
   busImages: 10_000,
   webhookAppends: 4_000,
+  streamAppends: 4_000,
+  uploads: 50,
   pastImages: 20_000,
   pastQuestions: 1_000,
 };
@@ -52,6 +59,8 @@ const quick = {
   busAppends: 100,
   busImages: 500,
   webhookAppends: 100,
+  streamAppends: 100,
+  uploads: 10,
   pastImages: 200,
   pastQuestions: 50,
 };
@@ -63,6 +72,8 @@ interface Figures {
   readonly log: LogFigures;
   readonly bus?: BusFigures;
   readonly webhooks?: WebhookFigures;
+  readonly stream?: StreamFigures;
+  readonly uploads?: UploadFigures;
   readonly audit?: AuditFigures;
   readonly history?: HistoryFigures;
 }
@@ -84,7 +95,10 @@ async function measure(counts: Counts): Promise<Figures> {
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en');
 
-function table({ bytes, requests, log, bus, webhooks, history }: Figures, counts: Counts): string {
+function table(
+  { bytes, requests, log, bus, webhooks, stream, uploads, history }: Figures,
+  counts: Counts,
+): string {
   const size = `${counts.bytes / mebibyte} MiB`;
   const rate = ({ perSecond, p50Ms, p99Ms }: Rate): string =>
     `${whole(perSecond)} requests/s, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`;
@@ -105,6 +119,8 @@ function table({ bytes, requests, log, bus, webhooks, history }: Figures, counts
     ['rebuild', `${whole(log.rebuildPerSecond)} events/s (${whole(log.rebuiltEvents)} events)`],
     ...(bus === undefined ? [] : busRows(bus)),
     ...(webhooks === undefined ? [] : [webhookRow(webhooks)]),
+    ...(stream === undefined ? [] : [streamRow(stream)]),
+    ...(uploads === undefined ? [] : uploadRows(uploads)),
     ...(history === undefined ? [] : historyRows(history)),
   ] as const;
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
@@ -116,6 +132,21 @@ const webhookRow = ({ perSecond, toldP50Ms, toldP99Ms }: WebhookFigures) =>
     `append to webhook, ${perSecond}/s`,
     `p50 ${toldP50Ms.toFixed(1)} ms, p99 ${toldP99Ms.toFixed(1)} ms`,
   ] as const;
+
+const streamRow = ({ perSecond, streamedP50Ms, streamedP99Ms }: StreamFigures) =>
+  [
+    `append to stream, ${perSecond}/s`,
+    `p50 ${streamedP50Ms.toFixed(1)} ms, p99 ${streamedP99Ms.toFixed(1)} ms`,
+  ] as const;
+
+const uploadRows = ({ images, size, perSecond }: UploadFigures) =>
+  Object.entries(perSecond).map(
+    ([workers, rate]) =>
+      [
+        `${images} x ${size / mebibyte} MiB, workers: ${workers}`,
+        `${rate.toFixed(1)} images/s until active`,
+      ] as const,
+  );
 
 const historyRows = ({
   asOf,
@@ -167,6 +198,8 @@ async function main(args: readonly string[]): Promise<void> {
       quick: { type: 'boolean', default: false },
       bus: { type: 'boolean', default: false },
       webhooks: { type: 'boolean', default: false },
+      stream: { type: 'boolean', default: false },
+      uploads: { type: 'boolean', default: false },
       history: { type: 'boolean', default: false },
       audit: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -194,6 +227,8 @@ async function main(args: readonly string[]): Promise<void> {
       ? { audit: await measureAudit({ images: counts.auditImages, proofs: counts.auditProofs }) }
       : {}),
     ...(values.webhooks ? { webhooks: await measureWebhooks(counts.webhookAppends) } : {}),
+    ...(values.stream ? { stream: await measureStream(counts.streamAppends) } : {}),
+    ...(values.uploads ? { uploads: await measureUploads(counts.uploads, 10 * mebibyte) } : {}),
     ...(values.history
       ? {
           history: await measureHistory({

@@ -18,6 +18,8 @@ test('the bench measures everything that it promises, however fast', async () =>
       '--quick',
       '--bus',
       '--webhooks',
+      '--stream',
+      '--uploads',
       '--history',
       '--json',
       json,
@@ -34,6 +36,9 @@ test('the bench measures everything that it promises, however fast', async () =>
       'append to consumer',
       'relay from nothing',
       'append to webhook',
+      'append to stream',
+      '10 x 10 MiB, workers: 1',
+      '10 x 10 MiB, workers: 2',
       'show as of then',
       'list as of then',
       'list by name and tag as of then',
@@ -42,10 +47,15 @@ test('the bench measures everything that it promises, however fast', async () =>
     ])
       assert.match(stdout, new RegExp(`^${row}\\b.*\\d`, 'm'));
     const { figures } = JSON.parse(await readFile(json, 'utf8'));
-    const { bytes, requests, log, bus, webhooks, history } = figures;
+    const { bytes, requests, log, bus, webhooks, stream, uploads, history } = figures;
     const rates = [bytes.upload, bytes.download, bytes.md5, log.rebuildPerSecond];
     rates.push(bus.consumedP50Ms, bus.consumedP99Ms, bus.relayPerSecond);
     rates.push(webhooks.toldP50Ms, webhooks.toldP99Ms);
+    rates.push(
+      stream.streamedP50Ms,
+      stream.streamedP99Ms,
+      ...Object.values(uploads.perSecond).map(Number),
+    );
     rates.push(history.asOf.show.p50Ms, history.asOf.list.p50Ms, history.bytesPerEvent);
     for (const { perSecond, p50Ms, p99Ms } of [requests.create, requests.show, requests.list])
       rates.push(perSecond, p50Ms, p99Ms);

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { upcast } from '../../domain/image/upcast.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { newEvent, plain } from '../projections/recorded.ts';
@@ -9,6 +8,7 @@ import { startDaguerre } from '../support/daguerre.ts';
 import { silent } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
 import { percentiles } from './load.ts';
+import { paced } from './paced.ts';
 
 export interface WebhookFigures {
   /** From the call of the append to the request at a webhook's receiver, at `perSecond` events. */
@@ -48,13 +48,7 @@ export async function measureWebhooks(count: number): Promise<WebhookFigures> {
     };
     const [first] = await append();
     await until('the webhook to be told', () => arrived.has(first));
-    const appending: Promise<readonly [string, number]>[] = [];
-    const start = performance.now();
-    for (let index = 0; index < count; index++) {
-      await delay(Math.max(0, start + (index * 1000) / perSecond - performance.now()));
-      appending.push(append());
-    }
-    const began = await Promise.all(appending);
+    const began = await paced(count, perSecond, append);
     await until('every event to be told', () => arrived.size > count);
     const waits = began.map(([id, at]) => (arrived.get(id) ?? Number.NaN) - at);
     const { p50Ms, p99Ms } = percentiles(waits);
