@@ -14,7 +14,8 @@ import { type Holder, type HolderTimes, others, usualTimes } from './others.ts';
  *
  *     joining   a row, and nothing is answered from memory until every writer must have seen it
  *     current   its last beat is young, and it has heard what the read model has: answers from memory count
- *     resigned  it cannot say that it lives, or falls behind the log: it says so if it can, and joins anew
+ *     resigned  it could not say that it lives, or fell behind the log: it says so if it can, and joins anew, in the
+ *               second case when it has caught up. Meanwhile others have answered without it
  */
 export interface NearHolder {
   /** Whether an answer from memory counts at this moment. */
@@ -60,6 +61,8 @@ export function nearHolder(
   let since = Number.POSITIVE_INFINITY;
   let until = Number.NEGATIVE_INFINITY;
   let joined = false;
+  /** What this process has to have heard before it joins: others wait for whoever has joined. */
+  let joinsAt = 0n;
   /** What the read model had at the beat before: not to have heard it by now is to fall behind. */
   let mustHear: bigint | undefined;
   let generation: string | bigint | undefined;
@@ -86,13 +89,14 @@ export function nearHolder(
     const { rows } = await pool.query<Row>({
       name: 'near-beat',
       text: beatText,
-      values: [owner, heard, model],
+      values: [owner, heard, model, joined],
     });
-    known.take(rows.filter((row) => row.owner !== owner).map(holderFrom), began, performance.now());
-    if (known.living(performance.now()).length > 0) listen();
+    const now = performance.now();
+    known.take(rows.filter((row) => row.owner !== owner).map(holderFrom), began, now);
+    if (known.living(now).length > 0) listen();
     changed();
     const own = rows.find((row) => row.owner === owner);
-    if (!joined || own === undefined || BigInt(own.beat) < 0n) return resign();
+    if (own === undefined || hasLapsed(now)) return resign();
     if (generation !== own.generation) onSwap();
     generation = own.generation;
     if (began < since) return;
@@ -100,11 +104,15 @@ export function nearHolder(
     mustHear = BigInt(own.reached);
     if (before === undefined) return;
     if (before <= heard) until = began + trustMs;
-    else if (until > began) await giveUp();
+    else await giveUp(before);
   };
 
-  const giveUp = async (): Promise<void> => {
+  /** Others may have ceased to wait for this process. */
+  const hasLapsed = (now: number): boolean => Number.isFinite(until) && until <= now;
+
+  const giveUp = async (notHeard: bigint): Promise<void> => {
     resign();
+    joinsAt = notHeard;
     await pool.query({ name: 'near-resign', text: resignText, values: [owner] });
   };
 
@@ -117,7 +125,7 @@ export function nearHolder(
   const live = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       try {
-        if (holds && !joined) await join();
+        if (holds && !joined && heard >= joinsAt) await join();
         await beat();
       } catch (error) {
         if (stopping.signal.aborted) break;
@@ -168,7 +176,7 @@ export function nearHolder(
   const isHeard = (position: bigint): boolean | undefined => {
     const now = performance.now();
     if (!known.isFresh(now)) return undefined;
-    return (heard >= position || !isCurrent()) && known.allHeard(position, now);
+    return (heard >= position || !joined) && known.allHeard(position, now);
   };
 
   const living = live();
@@ -200,7 +208,8 @@ export function nearHolder(
       resign();
       await living;
       await telling;
-      await pool.query({ name: 'near-leave', text: leaveText, values: [owner] }).catch(() => {});
+      // Not deleted: others wait for whoever is absent, and forget whoever has resigned.
+      await pool.query({ name: 'near-resign', text: resignText, values: [owner] }).catch(() => {});
       await listening?.close();
     },
   };
@@ -226,7 +235,7 @@ const beatText = `
   with beaten as (
     update near_holders
     set beat = beat + 1, heard = $2, beaten_at = now()
-    where owner = $1 and beat >= 0
+    where owner = $1 and beat >= 0 and $4
     returning owner, beat, heard, ${relaxed}
   )
   select owner, beat, heard, coalesce(position, 0) as reached, coalesce(number, 0) as generation
@@ -246,5 +255,4 @@ const joinText = `
   set beat = 0, heard = excluded.heard, beaten_at = now()`;
 
 const resignText = `update near_holders set beat = -1 where owner = $1`;
-const leaveText = 'delete from near_holders where owner = $1';
 const tellText = `select pg_notify('${channel}', $1), ${relaxed}`;

@@ -35,13 +35,15 @@ interface Seen {
 
 /**
  * Which other processes answer from memory, as far as one that must wait for them knows. One is waited for until it has
- * been seen to stand still, or to be absent, for `trustMs` after its beat was seen here, which was after it was sent.
+ * been seen to stand still, or to be absent, for `trustMs` after its beat was seen here, which was after it was sent; and
+ * for as long again as a look may be old, since its next beat may have come at the last moment and not be seen yet.
  */
 export function others({ trustMs, lookMs }: Pick<HolderTimes, 'trustMs' | 'lookMs'>) {
   const seen = new Map<string, Seen>();
   let lookedAt = Number.NEGATIVE_INFINITY;
 
-  const isTrusted = ({ beat, at }: Seen, now: number): boolean => beat >= 0n && now - at <= trustMs;
+  const isTrusted = ({ beat, at }: Seen, now: number): boolean =>
+    beat >= 0n && now - at <= trustMs + lookMs;
 
   return {
     /** Every row but our own; the look was sent at `asked` and is here at `now`. */
