@@ -11,7 +11,7 @@ import { failuresOf, follow } from './follow.ts';
 import { manifestOfGlance, type OtherGlance, passedOn } from './other-glance.ts';
 import { manifestOfStreams } from './simplestreams.ts';
 import { manifestOfDirectory, withFiles } from './sources.ts';
-import { type OpenSource, openFile, uploadFiles } from './uploads.ts';
+import { type OpenSource, onlyNamedIn, openFile, uploadFiles } from './uploads.ts';
 
 const usage = `Usage: daguerre import MANIFEST | DIRECTORY | SIMPLESTREAMS-INDEX-URL [OPTIONS]
        daguerre import --from-glance URL|CLOUD [--filter NAME=VALUE]... [OPTIONS]
@@ -225,7 +225,8 @@ async function waitedFor(
   const interrupted = (): void => stop.abort();
   process.once('SIGINT', interrupted);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  const uploading = isUploading ? uploadFiles(api, id, open, say, stop.signal) : undefined;
+  const named = onlyNamedIn(manifest, open);
+  const uploading = isUploading ? uploadFiles(api, id, named, say, stop.signal) : undefined;
   const quiet = { show() {}, end() {} };
   const last = await follow(api, id, stop.signal, ...(has('json') ? [quiet] : []));
   await uploading?.catch((error: Error) => say(error.message));

@@ -58,7 +58,7 @@ export async function manifestOfStreams(
   const images: ManifestImage[] = [];
   for (const { path, datatype = '' } of Object.values(index)) {
     if (datatype !== '' && datatype !== 'image-downloads') continue;
-    const { products } = (await getJson(new URL(path, base).href)) as Products;
+    const { products } = (await getJson(addressOf(path, base))) as Products;
     for (const product of Object.values(products)) images.push(...imagesOf(product, filter, base));
   }
   if (images.length === 0) throw new Error(`there are no such images in ${indexUrl}`);
@@ -91,7 +91,7 @@ function imagesOf(product: Product, filter: StreamFilter, base: string): readonl
     return [
       {
         name: pubname ?? [os, version, arch, serial].filter(Boolean).join('-'),
-        source: new URL(item.path, base).href,
+        source: addressOf(item.path, base),
         disk_format: format,
         ...(item.size === undefined ? {} : { size: item.size }),
         ...(digest === undefined ? {} : { checksum: `${digest}:${item[digest]}` }),
@@ -99,6 +99,13 @@ function imagesOf(product: Product, filter: StreamFilter, base: string): readonl
       },
     ];
   });
+}
+
+/** An index is somebody else's word: of no file of this machine. */
+function addressOf(path: string, base: string): string {
+  const { protocol, href } = new URL(path, base);
+  if (protocol === 'http:' || protocol === 'https:') return href;
+  throw new Error(`${href} is not to be had from a server of images`);
 }
 
 /** As hypervisors call them. */

@@ -1,5 +1,6 @@
 import { openAsBlob } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Manifest } from '../../bulk/manifest/schema.ts';
 import { type Api, type Body, Refusal } from './api.ts';
 import type { ImportDocument, ItemDocument } from './documents.ts';
 import { isOver, nameOf } from './documents.ts';
@@ -18,6 +19,12 @@ export const openFile: OpenSource = async (label) => {
   const blob = await openAsBlob(label).catch(() => undefined);
   return blob && (async () => blob);
 };
+
+/** The service says what it waits for, and could say any file of this machine: it gets only what the manifest names. */
+export function onlyNamedIn({ images }: Pick<Manifest, 'images'>, open: OpenSource): OpenSource {
+  const named = new Set(images.map(({ source }) => source));
+  return async (label) => (named.has(`upload:${label}`) ? open(label) : undefined);
+}
 
 /**
  * Uploads what an import waits for, as its images come about, until it is over or the signal aborts. What is broken off is
