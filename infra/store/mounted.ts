@@ -58,13 +58,10 @@ export function whileMounted(store: Store, place: StorePlace, known: KnownStores
     if (owner !== id)
       throw new StoreUnavailable(`the store ${id} is not at ${directory}: ${why}`, undefined);
   };
-  const mark = async (): Promise<string | undefined> => {
-    try {
-      return await markIn(directory);
-    } catch (error) {
-      throw new StoreUnavailable(`the store ${id} at ${directory} cannot be read`, error);
-    }
+  const unreadable = (error: unknown): never => {
+    throw new StoreUnavailable(`the store ${id} at ${directory} cannot be read`, error);
   };
+  const mark = (): Promise<string | undefined> => markIn(directory).catch(unreadable);
   /** A place without a mark that never had one is a new store, of which there is nothing to remove. */
   const requireOwnOrNew = async (): Promise<void> => {
     const marked = await mark();
@@ -74,7 +71,7 @@ export function whileMounted(store: Store, place: StorePlace, known: KnownStores
   return {
     async promote(...args) {
       await makeDirectory(directory).catch(() => {}); // what cannot be made cannot take anything either: `promote` says so
-      requireOwn(await ownerOf(place, known));
+      requireOwn(await ownerOf(place, known).catch(unreadable));
       await store.promote(...args);
     },
     async open(key) {

@@ -94,6 +94,18 @@ describe('a store whose disk is not mounted', () => {
     assert.equal(await ownerOf(at.place, at.known()), undefined);
   });
 
+  test('is away where nothing can be read in its place', async () => {
+    const at = await site();
+    await at.unmount();
+    await rm(at.place.directory, { recursive: true });
+    await writeFile(at.place.directory, 'a file, of which no mark can be read');
+    for (const store of [at.store, at.start()]) {
+      await assert.rejects(at.put(store), StoreUnavailable);
+      await assert.rejects(store.open(at.key), StoreUnavailable);
+      await assert.rejects(store.remove(at.key), StoreUnavailable);
+    }
+  });
+
   test('is away where another disk is in its place', async () => {
     const at = await site();
     await at.unmount();
