@@ -37,8 +37,10 @@ export interface SiteCampaign {
   say(line: string): void;
 }
 
-/** Much longer than it takes: a webhook that failed is tried again a second later. */
-const toldWithinMs = 60_000;
+/** Much longer than anything is silent that is still being told: a webhook that failed is tried again a second later. */
+const silentForMs = 60_000;
+/** One at a time, as a consumer has them whose stream was made anew, takes long on a busy machine. */
+const toldWithinMs = 600_000;
 
 /** One site, many losses; after each, what clients were answered and what integrators were told is checked. */
 export async function siteCampaign({
@@ -107,16 +109,22 @@ async function wrongOutside(site: WatchedSite): Promise<readonly Problem[]> {
   const { subscribers, webhook, postgresUrl } = site;
   const log = await openEventLog(postgresUrl, { log: silent, upcast: (event) => event });
   let due: readonly Due[] = [];
+  let told = 0;
+  let toldAt = Date.now();
   try {
     await until(
       'subscribers to be told',
       async () => {
         const head = await log.head();
         due = await allDue(log);
+        const now = subscribers.reduce((sum, { heard }) => sum + heard.length, 0);
+        if (now > told) toldAt = Date.now();
+        told = now;
+        if (Date.now() - toldAt > silentForMs) return true; // what is missing is told below
         return subscribers.every((one) => hasAll(one, due)) && (await log.head()) === head;
       },
       { timeoutMs: toldWithinMs },
-    ).catch(() => {}); // What is missing is told below.
+    );
     const [first] = subscribers;
     const wrong = [
       ...subscribers.flatMap((one) => wrongWith(one, due)),
