@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { filesOf } from '../../apps/cli/bulk/import.ts';
 import { manifestOfStreams } from '../../apps/cli/bulk/simplestreams.ts';
-import { onlyNamedIn } from '../../apps/cli/bulk/uploads.ts';
+import { onlyNamed } from '../../apps/cli/bulk/uploads.ts';
 
 const base = 'https://images.example.org/releases/';
 
@@ -38,15 +42,26 @@ describe('daguerre import', () => {
 
   test('uploads no file that the manifest does not name, whatever the service waits for', async () => {
     const opened: string[] = [];
-    const open = onlyNamedIn(
-      { images: [{ name: 'mine', source: 'upload:/srv/mine.raw' }] },
-      async (label) => {
-        opened.push(label);
-        return async () => '';
-      },
-    );
+    const open = onlyNamed(['upload:/srv/mine.raw'], async (label) => {
+      opened.push(label);
+      return async () => '';
+    });
     assert.notEqual(await open('/srv/mine.raw'), undefined);
     assert.equal(await open('/etc/shadow'), undefined);
     assert.deepEqual(opened, ['/srv/mine.raw']);
+  });
+
+  test('knows again which files a manifest, or a directory, means', async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'daguerre-named-'));
+    t.after(() => rm(directory, { recursive: true }));
+    await writeFile(join(directory, 'disk.raw'), 'bytes');
+    const manifest = join(directory, 'images.yaml');
+    await writeFile(
+      manifest,
+      'images:\n  - {name: one, source: disk.raw}\n  - {name: two, source: "https://example.org/two.raw"}\n',
+    );
+    const file = `upload:${join(directory, 'disk.raw')}`;
+    assert.deepEqual(await filesOf(manifest, undefined), [file]);
+    assert.deepEqual(await filesOf(directory, undefined), [file]);
   });
 });

@@ -10,8 +10,8 @@ import type { ImportDocument } from './documents.ts';
 import { failuresOf, follow } from './follow.ts';
 import { manifestOfGlance, type OtherGlance, passedOn } from './other-glance.ts';
 import { manifestOfStreams } from './simplestreams.ts';
-import { manifestOfDirectory, withFiles } from './sources.ts';
-import { type OpenSource, onlyNamedIn, openFile, uploadFiles } from './uploads.ts';
+import { filesNamedIn, manifestOfDirectory, withFiles } from './sources.ts';
+import { type OpenSource, onlyNamed, openFile, uploadFiles } from './uploads.ts';
 
 const usage = `Usage: daguerre import MANIFEST | DIRECTORY | SIMPLESTREAMS-INDEX-URL [OPTIONS]
        daguerre import --from-glance URL|CLOUD [--filter NAME=VALUE]... [OPTIONS]
@@ -110,15 +110,32 @@ async function askedFor(
   if (from !== undefined) return ofGlance(from, given, environment);
   const place = what ?? '';
   if (/^https?:\/\//.test(place)) return { manifest: await ofUrl(place, given), open: openFile };
-  const isDirectory = place !== '-' && (await stat(place)).isDirectory();
-  const manifest = isDirectory ? await manifestOfDirectory(place) : await ofFile(place, given);
-  const base = isDirectory || place === '-' ? '.' : dirname(place);
+  const { manifest, base } = await manifestAt(place, given.text('format'));
   return { manifest: await withFiles(manifest, base), open: openFile };
 }
 
-async function ofFile(path: string, given: Arguments): Promise<Manifest> {
+/** A manifest, or a directory as one, and what its paths are relative to. */
+async function manifestAt(
+  place: string,
+  format: string | undefined,
+): Promise<{ readonly manifest: Manifest; readonly base: string }> {
+  const isDirectory = place !== '-' && (await stat(place)).isDirectory();
+  const manifest = isDirectory ? await manifestOfDirectory(place) : await ofFile(place, format);
+  return { manifest, base: isDirectory || place === '-' ? '.' : dirname(place) };
+}
+
+/** What an import of the manifest or directory at `place` may ask for: its files, as the import names them. */
+export async function filesOf(
+  place: string,
+  format: string | undefined,
+): Promise<readonly string[]> {
+  const { manifest, base } = await manifestAt(place, format);
+  return filesNamedIn(manifest, base);
+}
+
+async function ofFile(path: string, format: string | undefined): Promise<Manifest> {
   const text = path === '-' ? await standardInput() : await readFile(path, 'utf8');
-  return readManifest(text, formatOf(path, given.text('format'))).manifest;
+  return readManifest(text, formatOf(path, format)).manifest;
 }
 
 async function standardInput(): Promise<string> {
@@ -225,7 +242,8 @@ async function waitedFor(
   const interrupted = (): void => stop.abort();
   process.once('SIGINT', interrupted);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  const named = onlyNamedIn(manifest, open);
+  const sources = manifest.images.map(({ source }) => source);
+  const named = onlyNamed(sources, open);
   const uploading = isUploading ? uploadFiles(api, id, named, say, stop.signal) : undefined;
   const quiet = { show() {}, end() {} };
   const last = await follow(api, id, stop.signal, ...(has('json') ? [quiet] : []));
@@ -247,4 +265,4 @@ async function waitedFor(
 const comeBack = (id: string): string =>
   `The import goes on. To look again: daguerre imports watch ${id}; to end it: daguerre imports cancel ${id}\n`;
 const uploadAgain = (id: string): string =>
-  `It waits for files of this machine: daguerre imports upload ${id}\n`;
+  `It waits for files of this machine: daguerre imports upload ${id} MANIFEST\n`;

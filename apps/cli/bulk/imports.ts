@@ -3,7 +3,8 @@ import { type Api, apiOf } from './api.ts';
 import { type Arguments, argumentsFrom, cloudHelp } from './arguments.ts';
 import { type ImportDocument, type ItemDocument, nameOf, settledOf } from './documents.ts';
 import { failuresOf, follow } from './follow.ts';
-import { openFile, uploadFiles } from './uploads.ts';
+import { filesOf } from './import.ts';
+import { onlyNamed, openFile, uploadFiles } from './uploads.ts';
 import { sizeText } from './view.ts';
 
 const usage = `Usage: daguerre imports list [--status STATUS] [--all]
@@ -11,10 +12,11 @@ const usage = `Usage: daguerre imports list [--status STATUS] [--all]
        daguerre imports items ID [--status STATUS]
        daguerre imports pause | resume | cancel | retry ID
        daguerre imports priority ID low | normal | high
-       daguerre imports upload ID
+       daguerre imports upload ID MANIFEST | DIRECTORY [--format FORMAT]
        daguerre imports report ID [--csv]
 
-Bulk imports: what they are doing, and what became of them. upload sends files of this machine that one waits for.
+Bulk imports: what they are doing, and what became of them. upload sends files of this
+machine that one waits for: those that the manifest names, or that lie in the directory.
 Statuses of imports: running, paused, completed, cancelled ...; of items: pending, fetching, ingesting, done, skipped,
 updated, failed, cancelled.
 
@@ -27,6 +29,7 @@ const options = {
   csv: { type: 'boolean' },
   all: { type: 'boolean' },
   status: { type: 'string' },
+  format: { type: 'string' },
 } as const;
 
 type Verb = (api: Api, given: Arguments) => Promise<number>;
@@ -153,14 +156,20 @@ const watch: Verb = (api, given) =>
     return (last.counts.failed ?? 0) === 0 ? 0 : 1;
   });
 
-const upload: Verb = (api, given) =>
-  interruptible(async (signal) => {
+/** Somebody else may have asked for the import, and named any file: the manifest of whoever is here says which are meant. */
+const upload: Verb = async (api, given) => {
+  const id = idIn(given);
+  const place = given.words[2];
+  if (place === undefined) throw new UsageError('say the manifest or directory whose files it is');
+  const open = onlyNamed(await filesOf(place, given.text('format')), openFile);
+  return interruptible(async (signal) => {
     const say = (line: string): void => void process.stderr.write(`${line}\n`);
-    const uploading = uploadFiles(api, idIn(given), openFile, say, signal);
-    await follow(api, idIn(given), signal);
+    const uploading = uploadFiles(api, id, open, say, signal);
+    await follow(api, id, signal);
     await uploading;
     return 0;
   });
+};
 
 const changing =
   (what: string): Verb =>

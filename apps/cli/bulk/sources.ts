@@ -44,6 +44,10 @@ export async function withFiles(manifest: Manifest, base: string): Promise<Manif
   return { ...manifest, images };
 }
 
+/** The files that a manifest names, as an import that waits for them names them. */
+export const filesNamedIn = ({ images }: Manifest, base: string): readonly string[] =>
+  images.flatMap(({ source }) => (isPath(source) ? [`upload:${resolve(base, source)}`] : []));
+
 /** The images of a directory tree, each by its path in it. */
 export async function manifestOfDirectory(directory: string): Promise<Manifest> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });

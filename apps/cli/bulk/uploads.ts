@@ -1,6 +1,5 @@
 import { openAsBlob } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Manifest } from '../../bulk/manifest/schema.ts';
 import { type Api, type Body, Refusal } from './api.ts';
 import type { ImportDocument, ItemDocument } from './documents.ts';
 import { isOver, nameOf } from './documents.ts';
@@ -21,8 +20,8 @@ export const openFile: OpenSource = async (label) => {
 };
 
 /** The service says what it waits for, and could say any file of this machine: it gets only what the manifest names. */
-export function onlyNamedIn({ images }: Pick<Manifest, 'images'>, open: OpenSource): OpenSource {
-  const named = new Set(images.map(({ source }) => source));
+export function onlyNamed(sources: readonly string[], open: OpenSource): OpenSource {
+  const named = new Set(sources);
   return async (label) => (named.has(`upload:${label}`) ? open(label) : undefined);
 }
 
