@@ -234,7 +234,7 @@ const relaxed = `set_config('synchronous_commit', 'off', true)`;
 const beatText = `
   with beaten as (
     update near_holders
-    set beat = beat + 1, heard = $2, beaten_at = now()
+    set beat = greatest(beat + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint), heard = $2, beaten_at = now()
     where owner = $1 and beat >= 0 and $4
     returning owner, beat, heard, ${relaxed}
   )

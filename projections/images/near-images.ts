@@ -106,7 +106,8 @@ export function nearImages(images: Images, standing: Standing, { weight }: NearB
         mayKeep,
         () => images.show(imageId),
         (record) => {
-          records.set(imageId, record === undefined ? absent : { record });
+          if (record === undefined) records.set(imageId, absent);
+          else if (isAtRest(record)) records.set(imageId, { record });
         },
       );
     },
@@ -121,7 +122,7 @@ export function nearImages(images: Images, standing: Standing, { weight }: NearB
         caughtUpWith(newest),
         () => images.list(query),
         (page) => {
-          pages.set(key, { page });
+          if (page.every(isAtRest)) pages.set(key, { page });
         },
       );
     },
@@ -146,6 +147,19 @@ export function nearImages(images: Images, standing: Standing, { weight }: NearB
     },
   };
 }
+
+/**
+ * Work that goes on without a request has nobody who waits until every process has heard of it: kept, an image that one
+ * process shows as active could be seen on its way again at another.
+ */
+const isAtRest = ({ status, imports }: ImageRecord): boolean =>
+  !onTheirWay.has(status) && (imports?.taskId ?? null) === null;
+
+const onTheirWay: ReadonlySet<ImageRecord['status']> = new Set([
+  'saving',
+  'uploading',
+  'importing',
+]);
 
 /** Equal for equal questions. */
 const keyOf = (query: ListQuery): string => JSON.stringify(query);

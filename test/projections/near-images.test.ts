@@ -154,6 +154,33 @@ test('a process that is not current asks the read model, and keeps nothing', asy
   }
 });
 
+test('an image that work goes on with is asked for every time, alone and in a page', async () => {
+  for (const record of [
+    { status: 'importing', imports: null },
+    { status: 'active', imports: { taskId: 'task', to: ['slow'], failed: [] } },
+  ]) {
+    let asked = 0;
+    const answer = { ...record, members: [], properties: {}, tags: [] } as Partial<ImageRecord>;
+    const near = nearImages(
+      {
+        show: async () => {
+          asked += 1;
+          return answer as ImageRecord;
+        },
+        list: async () => {
+          asked += 1;
+          return [answer as ImageRecord];
+        },
+      } as Partial<Images> as Images,
+      { isCurrent: () => true, reached: () => 1n },
+      { weight: 10_000 },
+    );
+    for (const _ of [1, 2]) await near.show('0');
+    for (const _ of [1, 2]) await near.list(query);
+    assert.equal(asked, 4);
+  }
+});
+
 test('a failed question is asked again', async () => {
   let fails = true;
   const near = nearImages(
