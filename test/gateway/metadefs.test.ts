@@ -163,6 +163,8 @@ test('a namespace that is renamed keeps all that it has, and its old name is fre
     facts.filter(([stream]) => stream === first?.[0]).map(([, type]) => type),
     [
       'MetadefNamespaceCreated',
+      // What takes it from sight comes first.
+      'MetadefNamespaceUpdated',
       'MetadefNamespaceUpdated',
       'MetadefNamespaceRenamed',
       'MetadefNamespaceUpdated',

@@ -25,7 +25,7 @@ type Needs = Partial<Omit<Suite, 'name' | 'folder' | 'files'>>;
 
 const usual = {
   environment: {},
-  budgetSeconds: 300,
+  budgetSeconds: 600,
   concurrency: 1,
   packages: debianPackages,
   postgres: true,
@@ -36,8 +36,8 @@ const differing: Readonly<Record<string, Needs>> = {
   faults: { budgetSeconds: 1200 },
   'faults-distributed': { budgetSeconds: 1200 },
   distributed: { budgetSeconds: 900, postgres: false },
-  'end-to-end': { budgetSeconds: 1500, concurrency: 2 },
-  'end-to-end-distributed': { budgetSeconds: 1500, concurrency: 2 },
+  'end-to-end': { budgetSeconds: 2100, concurrency: 2 },
+  'end-to-end-distributed': { budgetSeconds: 2100, concurrency: 2 },
   quota: { budgetSeconds: 600 },
   bulk: { budgetSeconds: 900 },
   gateway: { budgetSeconds: 600 },
