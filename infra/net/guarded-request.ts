@@ -82,11 +82,11 @@ async function admitted(
   text: string,
   { timeoutMs, signal }: GuardedAsk,
 ): Promise<Admitted> {
+  signal?.throwIfAborted();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error('DNS does not answer')), timeoutMs);
   });
-  signal?.throwIfAborted();
   return Promise.race([guard.admit(text), late]).finally(() => clearTimeout(timer));
 }
 
