@@ -35,6 +35,9 @@ export async function workerProcesses({
   env?: Readonly<Record<string, string>>;
 }) {
   const dataDir = await mkdtemp(join(tmpdir(), 'daguerre-workers-'));
+  const kept: KeptProcess[] = [];
+  // The first of the hooks: nobody may write any more where the others remove.
+  after(() => Promise.all(kept.map((process) => process.stop())));
   const { url, pool } = await testDatabase([
     ...eventLogMigrations,
     ...readModelMigrations,
@@ -49,9 +52,7 @@ export async function workerProcesses({
     intervalMs: leaseMs / 4,
     log: quiet,
   });
-  const kept: KeptProcess[] = [];
   after(async () => {
-    await Promise.all(kept.map((process) => process.stop()));
     await gateway.stop();
     await log.close();
     await rm(dataDir, { recursive: true, force: true });
