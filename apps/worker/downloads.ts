@@ -3,9 +3,10 @@ import type { Config } from '../../infra/config/config.ts';
 import type { DigestThreads } from '../../infra/digests/digest-threads.ts';
 import { type DownloadOptions, download, type Told } from '../../infra/download/download.ts';
 import { DownloadFailed, type DownloadFailure } from '../../infra/download/failures.ts';
-import { bandwidth } from '../../infra/download/pace.ts';
+import { bandwidthPerKey, within } from '../../infra/download/pace.ts';
 import { patience } from '../../infra/download/patience.ts';
 import { hostSlots } from '../../infra/download/slots.ts';
+import { hostNamed } from '../../infra/download/source.ts';
 import { textOf } from '../../infra/download/text.ts';
 import type { KeystoneLogin } from '../../infra/identity/keystone/session.ts';
 import type { ImportTokens } from '../../infra/import-tokens/tokens.ts';
@@ -40,7 +41,9 @@ const mostDocumentBytes = 4 * 1024 ** 2;
 
 export function downloads(config: Config, { threads, tokens, login }: DownloadPorts): Downloads {
   const connections = keptConnections();
-  const perSecond = config['import-bandwidth'];
+  const ofAll = bandwidthPerKey(config['import-bandwidth']);
+  const ofProject = bandwidthPerKey(config['import-project-bandwidth']);
+  const ofHost = bandwidthPerKey(config['import-host-bandwidth']);
   const reach = {
     connections,
     stallMs: config['import-stall-timeout'] * 1_000,
@@ -52,7 +55,6 @@ export function downloads(config: Config, { threads, tokens, login }: DownloadPo
     parallel: config['import-connections'],
     patienceMs,
     slots: hostSlots(config['import-host-connections']),
-    ...(perSecond === 0 ? {} : { pace: bandwidth(perSecond) }),
   } as const satisfies Partial<DownloadOptions>;
   const guard = importGuard(config);
   const rules = {
@@ -92,7 +94,7 @@ export function downloads(config: Config, { threads, tokens, login }: DownloadPo
         ? orFailed(described(claim, method, signal))
         : { expected: method.expected };
     },
-    async fetch(claim, method, into, { expected, tell, ...ask }) {
+    async fetch(claim, method, into, { expected, tell, projectId, ...ask }) {
       const told = ({ bytes, total, problem }: Told): void =>
         tell({ done: bytes, total, waiting: problem });
       const source =
@@ -103,6 +105,7 @@ export function downloads(config: Config, { threads, tokens, login }: DownloadPo
         download(source, into, {
           ...common,
           ...ask,
+          pace: within(ofHost(hostNamed(source.url)), ofProject(projectId ?? ''), ofAll('')),
           guard: method.name === 'web-download' ? guard : endpointGuard(method),
           tell: told,
           ...(expected === null ? {} : { expected }),

@@ -28,6 +28,8 @@ export interface FetchAsk {
   readonly expected: Expected | null;
   /** Beyond it, the download is broken off. */
   readonly limitBytes: number;
+  /** Whose budget the bytes are in; null for an image without owner. */
+  readonly projectId: string | null;
   /** Asked before there are so many bytes. What it rejects with ends the fetch. */
   admit(bytes: number): Promise<void>;
   tell(progress: FetchProgress): void;
@@ -142,9 +144,10 @@ export function fetchWork(ports: FetchPorts) {
       half = true;
       passStep('worker.fetch-half');
     };
-    const ask = { signal, expected, limitBytes: sizeCap, admit: room.admit, tell };
+    const { method, projectId } = task;
+    const ask = { signal, expected, limitBytes: sizeCap, projectId, admit: room.admit, tell };
     try {
-      const fetched = await fetcher.fetch(claim, task.method, into, ask);
+      const fetched = await fetcher.fetch(claim, method, into, ask);
       await room.admit(fetched.size);
       await room.settle(fetched.size);
       return fetched;

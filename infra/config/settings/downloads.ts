@@ -18,6 +18,16 @@ export const downloadsSettings = {
     'bytes that one worker process fetches in a second, with B, KB, MB, GB or TB; 0 is no limit',
     'SIZE',
   ),
+  'import-project-bandwidth': setting(
+    size.default(0),
+    'bytes that one worker process fetches in a second for one project; 0 is no limit',
+    'SIZE',
+  ),
+  'import-host-bandwidth': setting(
+    size.default(0),
+    'bytes that one worker process fetches in a second from one host; 0 is no limit',
+    'SIZE',
+  ),
   'import-stall-timeout': setting(
     seconds.default(60),
     'a connection on which nothing comes for so long is given up, and tried again',
