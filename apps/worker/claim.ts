@@ -42,6 +42,8 @@ export interface StagedTask extends Targets {
   readonly content: Content;
   /** They were not uploaded to be the image as they are. */
   readonly isImport: boolean;
+  /** The project that owns the image. */
+  readonly projectId: string | null;
 }
 
 /** Bytes that are to be fetched into staging; with `CompleteFetch` it becomes a staged task. */
@@ -112,7 +114,8 @@ export function taskOf(state: Image, uploadId: string): Task | undefined {
   const { diskFormat, containerFormat } = state;
   const declared = { diskFormat: diskFormat ?? '', containerFormat: containerFormat ?? '' };
   const isImport = method !== null;
-  return { kind: 'staged', size: stagedSize, declared, content, isImport, ...targets };
+  const { owner: projectId } = state;
+  return { kind: 'staged', size: stagedSize, declared, content, isImport, projectId, ...targets };
 }
 
 function copyTask(content: Content, targets: Targets): CopyTask {

@@ -3,7 +3,7 @@ import { LimitsUnavailable } from '../../domain/quota/limits.ts';
 import { Refused } from '../../domain/refused.ts';
 import { eventId } from '../../infra/event-id.ts';
 import type { GrowingHold, QuotaHolds } from '../quota-holds.ts';
-import { type Claim, type DownloadTask, Failed } from './claim.ts';
+import { type Claim, type DownloadTask, Failed, type StagedTask } from './claim.ts';
 import type { FetchRoom } from './fetch.ts';
 
 const retryMs = 1_000;
@@ -14,21 +14,12 @@ const retryMs = 1_000;
  */
 export function fetchRooms(holds: Pick<QuotaHolds, 'holdGrowing'>) {
   return async (
-    { imageId, uploadId, origin }: Claim,
+    claim: Claim,
     { projectId, copies }: DownloadTask,
     signal: AbortSignal,
   ): Promise<FetchRoom> => {
-    const from = { ...origin, actor: { kind: 'system', part: 'worker' } } as const;
-    const hold = (grows: 'staged' | 'bytes'): Promise<GrowingHold> => {
-      const reservationId = eventId(uploadId, grows, 0);
-      const wanted = {
-        ...{ projectId, reservationId, imageId, attempt: uploadId, isResumed: true },
-        ...{ act: 'import' as const, amounts: { [grows]: 0 } },
-      } as const;
-      return within(signal, () => holds.holdGrowing(wanted, grows, from));
-    };
-    const staged = await hold('staged');
-    const bytes = await hold('bytes');
+    const staged = await holdFor(holds, claim, projectId, 'staged', 'staged', signal);
+    const bytes = await holdFor(holds, claim, projectId, 'bytes', 'bytes', signal);
     return {
       async admit(total) {
         await within(signal, () => staged.admit(total));
@@ -44,6 +35,58 @@ export function fetchRooms(holds: Pick<QuotaHolds, 'holdGrowing'>) {
       },
     };
   };
+}
+
+/** Room for what plugins made of an import beyond what came in, in every store. It belongs to the attempt as well. */
+export interface GrowthRoom {
+  /** This process has nothing more to do with it. */
+  close(): void;
+}
+
+/** Room for an import of which plugins made `size` bytes; rejects with `Failed` where there is none. */
+export type GrowthRooms = (
+  claim: Claim,
+  task: StagedTask,
+  size: number,
+  signal: AbortSignal,
+) => Promise<GrowthRoom>;
+
+/** Where nothing is limited, or nothing grew. */
+const freeGrowth: GrowthRoom = { close() {} };
+export const anyGrowth: GrowthRooms = async () => freeGrowth;
+
+export function growthRooms(holds: Pick<QuotaHolds, 'holdGrowing'>): GrowthRooms {
+  return async (claim, { projectId, size: before, stores, written }, size, signal) => {
+    if (size <= before) return freeGrowth;
+    const total = (size - before) * (stores.length + written.length);
+    const room = await holdFor(holds, claim, projectId, 'bytes', 'made', signal);
+    try {
+      await within(signal, () => room.admit(total));
+      await room.settle(total);
+    } catch (error) {
+      void room.close();
+      throw error;
+    }
+    return { close: () => void room.close() };
+  };
+}
+
+/** A reservation of the attempt's own, which the worker that takes the attempt over goes on with. */
+function holdFor(
+  holds: Pick<QuotaHolds, 'holdGrowing'>,
+  { imageId, uploadId, origin }: Claim,
+  projectId: string | null,
+  grows: 'staged' | 'bytes',
+  name: string,
+  signal: AbortSignal,
+): Promise<GrowingHold> {
+  const from = { ...origin, actor: { kind: 'system', part: 'worker' } } as const;
+  const reservationId = eventId(uploadId, name, 0);
+  const wanted = {
+    ...{ projectId, reservationId, imageId, attempt: uploadId, isResumed: true },
+    ...{ act: 'import' as const, amounts: { [grows]: 0 } },
+  } as const;
+  return within(signal, () => holds.holdGrowing(wanted, grows, from));
 }
 
 /** Waits for whoever knows the limits; a quota that is full is the end. */

@@ -24,7 +24,7 @@ import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { runWebhooks } from '../webhooks/part.ts';
 import { downloads } from './downloads.ts';
 import { freeRoom } from './fetch.ts';
-import { fetchRooms } from './fetch-room.ts';
+import { anyGrowth, fetchRooms, growthRooms } from './fetch-room.ts';
 import { workerMetrics } from './metrics.ts';
 import { configuredPlugins } from './plugins.ts';
 import { settleQuotas } from './quota.ts';
@@ -136,6 +136,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
       progress,
       tokens,
       plugins,
+      growthFor: quota === null ? anyGrowth : growthRooms(quota.holds),
       threads,
       ...(quota === null ? {} : { heard: quota.holds.heard }),
       watch,

@@ -8,6 +8,7 @@ import type { Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import { type Claim, type Conclusions, type CopyTask, Failed, type StagedTask } from './claim.ts';
 import { copyWork } from './copy.ts';
+import type { GrowthRooms } from './fetch-room.ts';
 import type { HeadStarts } from './head-start.ts';
 import { type Candidate, type MakingPorts, making } from './making.ts';
 import { type Meter, metered } from './meter.ts';
@@ -20,6 +21,7 @@ export interface StagedPorts extends MakingPorts {
   readonly stores: Stores;
   readonly threads: DigestThreads;
   readonly headStarts: Pick<HeadStarts, 'take'>;
+  readonly growthFor: GrowthRooms;
 }
 
 const attempts = 3;
@@ -30,7 +32,7 @@ const pauseMs = 100;
  * a store has what plugins made, the others get theirs from there: it might not be made a second time as it was.
  */
 export function stagedWork(ports: StagedPorts) {
-  const { stores, threads, headStarts, plugins, passStep } = ports;
+  const { stores, threads, headStarts, growthFor, plugins, passStep } = ports;
   const make = making(ports);
   const copying = copyWork({ stores, passStep });
 
@@ -97,6 +99,22 @@ export function stagedWork(ports: StagedPorts) {
       return;
     }
     const candidate = await make(claim, task, signal);
+    const growth = await growthFor(claim, task, candidate.size, signal);
+    try {
+      yield* store(claim, task, candidate, meter, logger, signal);
+    } finally {
+      growth.close();
+    }
+  };
+
+  async function* store(
+    claim: Claim,
+    task: StagedTask,
+    candidate: Candidate,
+    meter: Meter,
+    logger: Logger,
+    signal: AbortSignal,
+  ): Conclusions {
     const { size, made, open: openCandidate } = candidate;
     const found = await prepared(claim, candidate, logger, signal);
     if ('refused' in found) throw new Failed('format-refused', found.refused);
@@ -122,7 +140,7 @@ export function stagedWork(ports: StagedPorts) {
       },
       logger,
     );
-  };
+  }
 }
 
 const sameFormats = (one: Declared, other: Declared): boolean =>

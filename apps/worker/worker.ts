@@ -38,6 +38,7 @@ export interface WorkerPorts {
   readonly progress: ProgressBoard;
   readonly tokens: ImportTokens;
   readonly plugins: ConcludePorts['plugins'];
+  readonly growthFor: ConcludePorts['growthFor'];
   readonly threads: DigestThreads;
   /** Is given every event of the log. */
   readonly heard?: (event: RecordedEvent) => void;

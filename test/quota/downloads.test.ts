@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { type FileServer, startFileServer } from '../support/file-server.ts';
 import { ask } from '../support/http.ts';
 import { until } from '../support/until.ts';
@@ -14,6 +15,7 @@ before(async () => {
   server = await startFileServer();
   site = await startSite([
     ...['--user-storage-quota', '10MB', '--image-uploading-quota', '5'],
+    ...['--import-plugins', 'image_decompression', '--plugin-expansion-ratio', '100000'],
     ...['--import-allowed-cidrs', '127.0.0.0/8', '--import-allowed-ports', String(server.port)],
   ]);
 });
@@ -76,6 +78,30 @@ test('a download whose length nobody knows is broken off when there is no room l
   const image = await over(id);
   assert.equal(image.status, 'queued');
   assert.match(image.os_glance_failed_upload ?? '', /storage quota/);
+  await assertSettled();
+});
+
+/** What comes is small; what it becomes is not. */
+const packed = (bytes: number) =>
+  server.put(`/packed/${bytes}`, gzipSync(Buffer.alloc(bytes, 'not a byte of zero')));
+
+test('what is made of a download needs room, too, and is not the image where there is none', async () => {
+  const { id } = await download(packed(limit + 1));
+  const image = await over(id);
+  assert.equal(image.status, 'queued');
+  assert.match(image.os_glance_failed_upload ?? '', /storage quota/);
+  await assertSettled();
+  assert.equal((await site.usage()).bytes, 0);
+});
+
+test('what is made of a download counts as what it is, whoever dies meanwhile', async () => {
+  await site.tree.dieAt('worker.plugins-done');
+  const { id } = await download(packed(2 * mebibyte));
+  await until('a process to die', site.tree.died);
+  await until('the image to be active', async () => (await shown(id)).status === 'active');
+  await assertSettled();
+  assert.equal((await site.usage()).bytes, 2 * mebibyte);
+  await site.delete(site.tree.api.url, id);
   await assertSettled();
 });
 

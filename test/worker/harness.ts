@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { handleImage } from '../../apps/handle-image.ts';
 import { freeRoom } from '../../apps/worker/fetch.ts';
+import { anyGrowth } from '../../apps/worker/fetch-room.ts';
 import type { WorkerMetrics } from '../../apps/worker/metrics.ts';
 import { runWorker, type WorkerPorts } from '../../apps/worker/worker.ts';
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
@@ -225,6 +226,7 @@ export async function pipeline(given: { log?: EventLog; root?: string } = {}) {
           progress: noProgress,
           tokens: memoryImportTokens(),
           plugins: [],
+          growthFor: anyGrowth,
           locations: { secureHash: true, tries: 3, pauseMs: 5, sizeCap: 1024 ** 4 },
           threads: testThreads(),
           watch: {
