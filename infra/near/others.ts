@@ -54,7 +54,10 @@ export function others({ trustMs, lookMs }: Pick<HolderTimes, 'trustMs' | 'lookM
         const at = before === undefined || before.beat !== beat ? now : before.at;
         seen.set(owner, { beat, at, heard: later(heard, before?.heard) });
       }
-      for (const [owner, one] of seen) if (!isTrusted(one, now)) seen.delete(owner);
+      // One that stands still is remembered while its row is there: forgotten, it would be waited for as if it were new.
+      const there = new Set(holders.map(({ owner }) => owner));
+      for (const [owner, one] of seen)
+        if (!there.has(owner) && !isTrusted(one, now)) seen.delete(owner);
     },
     heard(owner: string, position: bigint): void {
       const one = seen.get(owner);

@@ -216,3 +216,15 @@ test('a look that is too old says nothing of who may have joined since', () => {
   assert.equal(known.isFresh(50), true);
   assert.equal(known.isFresh(51), false);
 });
+
+test('one that has stood still is not waited for again, as long as its row may stay', () => {
+  const known = others({ trustMs: 100, lookMs: 50 });
+  const row = { owner: 'dead', beat: 7n, heard: 1n };
+  const isWaitedFor = (now: number): boolean => {
+    known.take([row], now, now);
+    return !known.allHeard(2n, now);
+  };
+  assert.deepEqual([0, 150, 151, 200, 10_000].map(isWaitedFor), [true, true, false, false, false]);
+  known.take([{ ...row, beat: 8n }], 10_100, 10_100);
+  assert.equal(known.allHeard(2n, 10_100), false, 'it was only slow');
+});
