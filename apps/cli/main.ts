@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { ConfigError } from '../../infra/config/config.ts';
 import { auditCommand } from './audit.ts';
+import { backupCommand } from './backup.ts';
 import { importCommand } from './bulk/import.ts';
 import { importsCommand } from './bulk/imports.ts';
 import { type Command, UsageError } from './command.ts';
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   doctorCommand,
   migrateCommand,
   rebuildCommand,
+  backupCommand,
   deletedCommand,
   restoreCommand,
   eventsCommand,

@@ -49,7 +49,8 @@ function modelNamed(name: string): Projection<object> {
   throw new UsageError(`there is no read model ${name}; there are: ${known}`);
 }
 
-async function rebuildAll(
+/** One after the other, each swapped in when it has caught up. */
+export async function rebuildAll(
   wanted: readonly Projection<object>[],
   databases: Databases,
   signal: AbortSignal,

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Pool } from 'pg';
+import type { Queryable } from '../read-model/generation.ts';
 
 /** What is personal about a request. It lies beside the log, where it can be erased. */
 export interface Person {
@@ -28,7 +28,7 @@ interface Known {
 }
 
 export function personalRecords(
-  pool: Pool,
+  pool: Queryable,
   { recheckMs = usualRecheckMs }: { readonly recheckMs?: number } = {},
 ): PersonalRecords {
   const known = new Map<string, Known>();
@@ -54,7 +54,7 @@ export function personalRecords(
 
 /** The record as it was, where nobody has erased it; else a new one. */
 async function stillThere(
-  pool: Pool,
+  pool: Queryable,
   before: Known | undefined,
   person: Person,
   data: string,
@@ -71,7 +71,7 @@ async function stillThere(
   return write(pool, person, data);
 }
 
-async function write(pool: Pool, person: Person, data: string): Promise<string> {
+async function write(pool: Queryable, person: Person, data: string): Promise<string> {
   const salt = randomBytes(16);
   const hash = personalHash(salt, data);
   await pool.query({

@@ -43,6 +43,7 @@ const differing: Readonly<Record<string, Needs>> = {
   gateway: { budgetSeconds: 600 },
   cli: { budgetSeconds: 600 },
   audit: { budgetSeconds: 900, packages: [] },
+  backup: { budgetSeconds: 600, packages: [] },
   bench: { budgetSeconds: 300 },
   inspection: { budgetSeconds: 300, postgres: false },
   domain: { budgetSeconds: 120, packages: [], postgres: false },
