@@ -19,6 +19,7 @@ export const readings =
     readonly showing: Showing;
   }) =>
   ({ caller }: Pick<Call, 'caller'>): Reading => ({
+    view: access.protectsProperties ? null : access.isAdmin(caller) ? 'admin' : 'any',
     isReadable: (property) => access.ruleAgainst('read', property, caller) === undefined,
     schema,
     placesOf: (record) => placesOf(record, access.isAdmin(caller), stores, showing),

@@ -17,7 +17,8 @@ export const unreadBody: Middleware = async (ctx, next) => {
   ctx.set('Connection', 'close');
   if (holdsBodyBack(req)) return;
   ctx.respond = false;
-  const body = typeof ctx.body === 'string' ? ctx.body : JSON.stringify(ctx.body ?? '');
+  const isText = typeof ctx.body === 'string' || ctx.body instanceof Uint8Array;
+  const body: string | Uint8Array = isText ? ctx.body : JSON.stringify(ctx.body ?? '');
   ctx.length = Buffer.byteLength(body);
   res.write(body);
   await stoppedSending(req);

@@ -49,6 +49,8 @@ export interface Access {
    * (reference, section 5.3, "Evaluation order").
    */
   authorize(rule: Rule, target: Target, caller: Caller): void;
+  /** Whether who asks makes a difference to which custom properties there are to read. */
+  readonly protectsProperties: boolean;
   /**
    * Which of the operator's property protections says no to what the caller would do with a custom property of an image
    * that it may read or change; undefined where none does.
@@ -62,7 +64,12 @@ const notAuthorized = (rule: Rule): Refused =>
   new Refused('not-allowed', `You are not authorized to complete ${rule} action.`, rule);
 
 export function access(policy: Policy, protections: PropertyProtections = unprotected): Access {
-  const isAdmin = (caller: Caller): boolean => policy.isAdmin(callerAttributes(caller));
+  const admins = new WeakMap<Caller, boolean>();
+  const isAdmin = (caller: Caller): boolean => {
+    const known = admins.get(caller) ?? policy.isAdmin(callerAttributes(caller));
+    admins.set(caller, known);
+    return known;
+  };
 
   const canSee = (target: Target, caller: Caller): boolean =>
     isVisibleTo(target, { projectId: caller.projectId, isAdmin: false }) || isAdmin(caller);
@@ -101,6 +108,7 @@ export function access(policy: Policy, protections: PropertyProtections = unprot
         throw new Refused('image-unknown', 'No image found', rule);
       throw notAuthorized(rule);
     },
+    protectsProperties: protections !== unprotected,
     ruleAgainst: protections.forbidding,
     authorizeProperty(operation, property, caller) {
       const rule = protections.forbidding(operation, property, caller);

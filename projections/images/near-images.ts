@@ -43,13 +43,14 @@ const memberOf = 256;
  * events, a page by those of any image. Where this process is not current, every question goes to the read model.
  */
 export function nearImages(images: Images, standing: Standing, { weight }: NearBounds): NearImages {
+  // Each weighs twice: whoever answers with it keeps its text beside it.
   const records = new LRUCache<string, Kept>({
     maxSize: weight,
-    sizeCalculation: ({ record }) => (record === undefined ? memberOf : weightOfPage([record])),
+    sizeCalculation: ({ record }) => (record === undefined ? memberOf : 2 * weightOfPage([record])),
   });
   const pages = new LRUCache<string, { readonly page: readonly ImageRecord[] }>({
     maxSize: weight,
-    sizeCalculation: ({ page }, key) => key.length + memberOf + weightOfPage(page),
+    sizeCalculation: ({ page }, key) => key.length + memberOf + 2 * weightOfPage(page),
   });
   const shows = new Map<string, Flight<ImageRecord | undefined>>();
   const lists = new Map<string, Flight<readonly ImageRecord[]>>();

@@ -3,7 +3,7 @@ import { expectNoBody } from '../body.ts';
 import type { Call, GatewayContext } from '../call.ts';
 import { unknownImage } from '../commands.ts';
 import { imageDocument, type Reading } from '../wire/image.ts';
-import { pageDocument } from '../wire/image-page.ts';
+import { pageText } from '../wire/image-page.ts';
 import { listQueryFrom, type PageSizes } from '../wire/list-query.ts';
 import type { Parameters } from '../wire/query-string.ts';
 import { asOfNames, positionAsked } from './as-of.ts';
@@ -59,11 +59,11 @@ export async function listPast(
   const page = await past.list(query, at);
   const shown = page.filter((record) => access.allowsPast(record, caller));
   answeredAt(ctx, at);
-  ctx.body = pageDocument(
-    { page, shown },
+  ctx.type = 'json';
+  ctx.body = pageText(
+    { page, images: shown.map((record) => JSON.stringify(imageDocument(record, reading))) },
     [...asked, ['as_of_position', String(at)]],
     query.limit,
-    reading,
     '/history/v1/images',
   );
 }

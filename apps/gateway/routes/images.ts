@@ -5,16 +5,17 @@ import type { Images } from '../../../projections/images/images.ts';
 import type { ImageRecord } from '../../../projections/images/record.ts';
 import type { BaseUrl } from '../base-url.ts';
 import { expectNoBody, jsonBody } from '../body.ts';
-import type { Call } from '../call.ts';
+import type { Call, GatewayContext } from '../call.ts';
 import { type Commands, unknownImage } from '../commands.ts';
 import type { ImportProgresses } from '../import-progress.ts';
 import type { Locator } from '../locator.ts';
+import { pageAnswers } from '../page-answers.ts';
 import { lookedAt, withoutLocations } from '../patched-locations.ts';
 import { readings } from '../reading.ts';
 import { creationFrom } from '../wire/create.ts';
-import { imageDocument } from '../wire/image.ts';
-import { pageDocument } from '../wire/image-page.ts';
+import { pageText } from '../wire/image-page.ts';
 import type { ImageSchema } from '../wire/image-schema.ts';
+import { imageTexts, withMembers } from '../wire/image-text.ts';
 import { patchFrom, patchVersion } from '../wire/json-patch.ts';
 import { listQueryFrom, type PageSizes } from '../wire/list-query.ts';
 import type { Showing } from '../wire/places.ts';
@@ -56,6 +57,8 @@ export function imageRoutes(
   },
 ): void {
   const readingOf = readings({ access, schema, stores, showing });
+  const textOf = imageTexts();
+  const answers = pageAnswers();
 
   router.post('/v2/images', async (ctx) => {
     const { imageId, attributes } = creationFrom(await jsonBody(ctx), ctx.call.caller, schema);
@@ -66,7 +69,7 @@ export function imageRoutes(
       ctx.set('OpenStack-image-import-methods', importMethods.join(','));
     if (areSeveral(stores))
       ctx.set('OpenStack-image-store-ids', stores.all.map(({ id }) => id).join(','));
-    ctx.body = imageDocument(record, readingOf(ctx.call));
+    answerJson(ctx, textOf(record, readingOf(ctx.call)));
   });
 
   router.get('/v2/images', async (ctx) => {
@@ -79,17 +82,19 @@ export function imageRoutes(
     const query = listQueryFrom(parameters, viewer, reading, pages);
     access.authorizeOwn('get_images', caller);
     const page = await images.list(query);
-    const shown = page.filter((record) => access.allows('get_image', record, caller));
-    ctx.body = pageDocument({ page, shown }, parameters, query.limit, reading);
+    const make = (): string => {
+      const shown = page.filter((record) => access.allows('get_image', record, caller));
+      const images = shown.map((record) => textOf(record, reading));
+      return pageText({ page, images }, parameters, query.limit);
+    };
+    answerJson(ctx, answers.of(page, caller, ctx.querystring, make));
   });
 
   router.get('/v2/images/:imageId', async (ctx) => {
     expectNoBody(ctx.req);
     const record = await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);
-    ctx.body = {
-      ...imageDocument(record, readingOf(ctx.call)),
-      ...(await progress.ofImage(record, ctx.call.caller)),
-    };
+    const text = textOf(record, readingOf(ctx.call));
+    answerJson(ctx, withMembers(text, await progress.ofImage(record, ctx.call.caller)));
   });
 
   router.patch('/v2/images/:imageId', async (ctx) => {
@@ -113,7 +118,7 @@ export function imageRoutes(
             caller: ctx.call.caller,
             operations,
           });
-    ctx.body = imageDocument(record, readingOf(ctx.call));
+    answerJson(ctx, textOf(record, readingOf(ctx.call)));
   });
 
   router.delete('/v2/images/:imageId', async (ctx) => {
@@ -127,6 +132,11 @@ export function imageRoutes(
     });
     ctx.status = 204;
   });
+}
+
+function answerJson(ctx: GatewayContext, json: string | Uint8Array): void {
+  ctx.type = 'json';
+  ctx.body = json;
 }
 
 /** An image that the caller may see; 404 for every other. */

@@ -9,6 +9,8 @@ const failureProperty = 'os_glance_failed_upload';
 
 /** What a caller gets to see of images. */
 export interface Reading {
+  /** The same for callers to whom all images look alike; null where nobody knows. */
+  readonly view: string | null;
   /** Whether a custom property is the caller's to read. */
   readonly isReadable: (property: string) => boolean;
   readonly schema: ImageSchema;

@@ -56,6 +56,17 @@ export function identityKeystone(
     throw new TokenRefused(options.authenticateUri);
   }
 
+  /** What is known of a caller is kept by it, so that one token is one caller while it is believed. */
+  const identified = new WeakMap<TokenDocument, KeystoneIdentified>();
+  const alone = (document: TokenDocument): KeystoneIdentified => {
+    const known = identified.get(document) ?? {
+      caller: callerFrom(document, []),
+      userName: document.user.name,
+    };
+    identified.set(document, known);
+    return known;
+  };
+
   return {
     /** `wish` is needed for application credentials that are limited to some calls: without it they are refused. */
     async identify(headers: IncomingHttpHeaders, wish?: Wish): Promise<KeystoneIdentified> {
@@ -71,7 +82,9 @@ export function identityKeystone(
       const limited = rules !== undefined && rules !== null && serviceToken === '';
       if (limited && !(wish !== undefined && allowed(rules, wish)))
         throw new TokenRefused(options.authenticateUri);
-      return { caller: callerFrom(document, serviceRoles), userName: document.user.name };
+      return serviceToken === ''
+        ? alone(document)
+        : { caller: callerFrom(document, serviceRoles), userName: document.user.name };
     },
   };
 }
