@@ -3,12 +3,25 @@ import type { Extent } from './staging.ts';
 /** `extents` with `added`, in order, those that touch made one. */
 export function withExtent(extents: readonly Extent[], added: Extent): readonly Extent[] {
   if (added.end <= added.start) return extents;
-  const before = extents.filter(({ end }) => end < added.start);
-  const after = extents.filter(({ start }) => start > added.end);
-  const touching = extents.slice(before.length, extents.length - after.length);
-  const start = Math.min(added.start, ...touching.map((one) => one.start));
-  const end = Math.max(added.end, ...touching.map((one) => one.end));
-  return [...before, { start, end }, ...after];
+  const first = firstWhere(extents, ({ end }) => end >= added.start);
+  const behind = firstWhere(extents, ({ start }) => start > added.end);
+  const touching = first < behind ? [extents[first], extents[behind - 1], added] : [added];
+  const start = Math.min(...touching.map((one) => one?.start ?? added.start));
+  const end = Math.max(...touching.map((one) => one?.end ?? added.end));
+  return extents.toSpliced(first, behind - first, { start, end });
+}
+
+/** Index of the first that is so, as all behind it are; the length where none is. */
+function firstWhere(extents: readonly Extent[], isSo: (extent: Extent) => boolean): number {
+  let low = 0;
+  let high = extents.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const extent = extents[middle];
+    if (extent !== undefined && isSo(extent)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** What of the first `size` bytes is in none of `extents`. */

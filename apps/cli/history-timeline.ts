@@ -27,7 +27,7 @@ function entry(document: JsonObject): readonly string[] {
   ];
 }
 
-function whoIn({ actor }: JsonObject): string {
+export function whoIn({ actor }: JsonObject): string {
   const { kind, part, user_id, project_id, person } = actor as JsonObject;
   if (kind === 'system') return `the ${part}`;
   const { user_name, remote_address } = (person ?? {}) as JsonObject;

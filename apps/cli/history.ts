@@ -13,16 +13,18 @@ import { changeDocument } from '../gateway/history/documents.ts';
 import type { Databases } from '../migrations.ts';
 import { asksForHelp, type Command, switches, UsageError } from './command.ts';
 import { withDatabases } from './database.ts';
+import { downloadLines, downloadsOf } from './history-downloads.ts';
 import { timeline } from './history-timeline.ts';
 
-const usage = `Usage: daguerre history IMAGE [--json] [FLAGS]
+const usage = `Usage: daguerre history IMAGE [--downloads] [--json] [FLAGS]
 
 Prints everything that ever happened to an image, deleted or not: when, by whom and from
 where, allowed by which rule, and what it changed; attempts that were refused among it.
 Changes come from the log itself, refused attempts from the read model of history.
 
   IMAGE             its id
-  --json            the documents of GET /history/v1/images/{id}
+  --downloads       who read which of its bytes when instead, as far as that was recorded
+  --json            the documents of GET /history/v1/images/{id} (or .../downloads)
 
 ${settingsHelp()}
 `;
@@ -37,11 +39,23 @@ export const historyCommand: Command = {
       process.stdout.write(usage);
       return 0;
     }
-    const { rest, given } = switches(args, ['json']);
+    const { rest, given } = switches(args, ['json', 'downloads']);
     const [imageId, ...settings] = rest;
     if (imageId === undefined || imageId.startsWith('-'))
-      throw new UsageError('it is: daguerre history IMAGE [--json]');
+      throw new UsageError('it is: daguerre history IMAGE [--downloads] [--json]');
     const config = configFrom(settings, environment);
+    if (given.downloads) {
+      const downloads = await withDatabases(config, (databases) =>
+        downloadsOf(imageId.toLowerCase(), databases, {
+          leaseMs: config['lease-ms'],
+          keepDays: config['download-history-days'],
+        }),
+      );
+      process.stdout.write(
+        given.json ? `${JSON.stringify(downloads, undefined, 2)}\n` : downloadLines(downloads),
+      );
+      return 0;
+    }
     const documents = await withDatabases(config, (databases) =>
       historyOf(imageId.toLowerCase(), databases),
     );

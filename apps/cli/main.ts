@@ -7,6 +7,7 @@ import { importsCommand } from './bulk/imports.ts';
 import { type Command, UsageError } from './command.ts';
 import { deletedCommand } from './deleted.ts';
 import { doctorCommand } from './doctor.ts';
+import { downloadsCommand } from './downloads.ts';
 import { eventsCommand } from './events.ts';
 import { historyCommand } from './history.ts';
 import { metadefsCommand } from './metadefs.ts';
@@ -31,6 +32,7 @@ const commands: readonly Command[] = [
   restoreCommand,
   eventsCommand,
   historyCommand,
+  downloadsCommand,
   webhooksCommand,
   importCommand,
   importsCommand,

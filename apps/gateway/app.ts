@@ -22,6 +22,10 @@ import { bulkSurroundings } from './bulk/surroundings.ts';
 import { authentication, type CallContext } from './call.ts';
 import { imageCommands } from './commands.ts';
 import { cors } from './cors.ts';
+import type { DownloadRecorder } from './downloads/record.ts';
+import { type DownloadRecordPorts, downloadRoutes } from './downloads/routes.ts';
+import { recordingRoutes } from './downloads/switch-routes.ts';
+import type { RecordingSwitches } from './downloads/switches.ts';
 import { errors } from './errors.ts';
 import { type RecentOptions, recentFacts } from './events/recent.ts';
 import { eventRoutes } from './events/routes.ts';
@@ -90,6 +94,7 @@ export interface AppPorts extends HouseRules {
   readonly events: EventSettings;
   readonly webhooks: WebhookSettings;
   readonly history: Omit<HistoryPorts, 'log'>;
+  readonly downloads: DownloadSettings;
   readonly audit: AuditPorts;
   readonly bulk: Pick<BulkPorts, 'imports' | 'visible' | 'access'>;
   readonly dataDir: string;
@@ -107,6 +112,11 @@ type UploadSettings = Pick<
   UploadPorts,
   'tail' | 'staging' | 'owner' | 'isDead' | 'sizeCap' | 'patience' | 'passStep'
 >;
+
+interface DownloadSettings extends DownloadRecordPorts {
+  readonly recorder: Pick<DownloadRecorder, 'begin'>;
+  readonly switches: Pick<RecordingSwitches, 'isOnByDefault'>;
+}
 
 interface EventSettings extends Pick<RecentOptions, 'visible' | 'region' | 'keep'> {
   readonly facts: Events;
@@ -173,6 +183,7 @@ export function app(ports: AppPorts): App {
     images,
     access,
     stores,
+    downloads: ports.downloads.recorder,
     logger,
     countBytes: (bytes) => countBytes({ direction: 'out' }, bytes),
   });
@@ -226,6 +237,13 @@ export function app(ports: AppPorts): App {
     ...ports.history,
     ...{ log, images, metadefs, pages, imageAccess: access },
     readingOf: readings({ access, schema, stores, showing }),
+  });
+
+  const history = { ...ports.history, log };
+  downloadRoutes(router, { ...ports.downloads, history, images, imageAccess: access });
+  recordingRoutes(router, {
+    ...{ log, personal: ports.personal, visible: ports.visible },
+    ...{ access: ports.history.access, switches: ports.downloads.switches },
   });
 
   auditRoutes(router, { ...ports.audit, images, imageAccess: access });

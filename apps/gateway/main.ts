@@ -23,6 +23,8 @@ import { postgresProgress } from '../../infra/webhooks/progress-store.ts';
 import { postgresVault } from '../../infra/webhooks/vault.ts';
 import { bulkProjection } from '../../projections/bulk/projection.ts';
 import { bulkQueries } from '../../projections/bulk/queries.ts';
+import { downloadsProjection } from '../../projections/downloads/projection.ts';
+import { downloadQueries } from '../../projections/downloads/queries.ts';
 import { eventsProjection } from '../../projections/events/projection.ts';
 import { eventQueries } from '../../projections/events/queries.ts';
 import { pastQueries } from '../../projections/history/past.ts';
@@ -40,6 +42,8 @@ import { requireSameLog } from '../same-log.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { app } from './app.ts';
 import { openAudit } from './audit/open.ts';
+import { recordDownloads } from './downloads/record.ts';
+import { recordingSwitches } from './downloads/switches.ts';
 import { usualPace } from './events/stream.ts';
 import { houseRulesFrom } from './house-rules.ts';
 import { identityOf } from './identity-of.ts';
@@ -92,9 +96,17 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const shown = visible(queries, postgresUrl, {
     log: logger,
     models: answeredFrom,
-    onLost: () => nearby?.forget(),
+    onLost() {
+      nearby?.forget();
+      switches.forget();
+    },
   });
   let nearby: Near | undefined;
+  const switches = recordingSwitches({
+    log,
+    isOnByDefault: config['record-downloads'] === 'on',
+    isCurrent: () => nearby?.isCurrent() === true,
+  });
   const toldOutside = visible(queries, postgresUrl, {
     log: logger,
     models: [eventsProjection.name],
@@ -110,6 +122,10 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const historyShown = visible(queries, postgresUrl, {
     log: logger,
     models: [historyProjection.name],
+  });
+  const downloadsShown = visible(queries, postgresUrl, {
+    log: logger,
+    models: [downloadsProjection.name],
   });
   const poster = posterOf(config);
   const heartbeat = startHeartbeat(leases, {
@@ -132,6 +148,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     postgresUrl,
     owner,
     logger,
+    heard: switches.heard,
     cacheMib: config['answer-cache-mib'],
   });
 
@@ -146,6 +163,11 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     now: () => new Date(),
     windowMs: 60_000,
     bounds: defaultBounds,
+  });
+  const downloads = recordDownloads({
+    ...{ log, logger, personal, switches },
+    writer: owner,
+    now: () => new Date(),
   });
 
   const { quota, close: closeQuota } = quotaOf(config, {
@@ -212,6 +234,13 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
       people: peopleIn(besideLog),
       access: historyAccess(policy),
     },
+    downloads: {
+      recorder: downloads,
+      switches,
+      records: downloadQueries(queries, { keepDays: config['download-history-days'] }),
+      visible: downloadsShown,
+      isDead: watch.isDead,
+    },
     audit: audit.ports,
     dataDir: config['data-dir'],
     publicEndpoint: config['public-endpoint'],
@@ -234,6 +263,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await Promise.race([asked, tail.ended]);
   streams.stop();
   await server.stop(graceMs, uploads.stop);
+  await downloads.stop();
   await refusals.stop();
   closeIdentity();
   closeRegions();
@@ -250,6 +280,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   await toldOutside.close();
   await webhooksShown.close();
   await historyShown.close();
+  await downloadsShown.close();
   await bulkShown.close();
   poster.close();
   await audit.close();

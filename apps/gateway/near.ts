@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { RecordedEvent } from '../../domain/event-log.ts';
 import { nearHolder } from '../../infra/near/holder.ts';
 import type { Checkpoints } from '../../infra/read-model/visible.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
@@ -16,6 +17,8 @@ export interface NearOptions {
   readonly postgresUrl: string;
   readonly owner: string;
   readonly logger: Logger;
+  /** Told of each event before this process says that it has heard of it. */
+  readonly heard: (event: RecordedEvent) => void;
   /** MiB for images, and as much for pages; 0 keeps nothing. */
   readonly cacheMib: number;
 }
@@ -24,6 +27,8 @@ export interface Near {
   readonly images: Images;
   /** As `shown`, and no gateway answers from memory any more what was changed. */
   readonly visible: Visible;
+  /** Whether everybody who answers a success waits for what this process has heard. */
+  isCurrent(): boolean;
   /** To be called when what was known of the read models may be wrong. */
   forget(): void;
   stop(): Promise<void>;
@@ -47,6 +52,7 @@ export function near(options: NearOptions): Near {
   );
   tail.listenToAll((event) => {
     kept.heard(event);
+    options.heard(event);
     holder.heard(event.position);
   });
   return {
@@ -59,6 +65,7 @@ export function near(options: NearOptions): Near {
         await holder.waitFor(position, timeoutMs - (performance.now() - began));
       },
     },
+    isCurrent: holder.isCurrent,
     forget: kept.forget,
     stop: holder.stop,
   };

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Actor, EventLog, Metadata, NewEvent } from '../../domain/event-log.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import type { RequestRefused } from '../../domain/request-refused.ts';
+import { type RequestRefused, refusalStream } from '../../domain/request-refused.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Call } from './call.ts';
-import { isPassing, refusalLog } from './refusal-log.ts';
+import { isPassing, ownStreams } from './own-streams.ts';
 
 export type Refusal = Omit<RequestRefused['data'], 'count'>;
 
@@ -61,8 +61,9 @@ const ofSeveralKinds: Refusal = { action: null, rule: null, target: null, code: 
 const manyActors: Actor = { kind: 'system', part: 'gateway' };
 
 export function recordRefusals(ports: RefusalPorts): Refusals {
-  const { bounds, logger, personal } = ports;
-  const append = refusalLog(ports);
+  const { bounds, log, logger, now, personal, writer } = ports;
+  const streamOf = (at: Date, number: number) => refusalStream(at, writer, number);
+  const append = ownStreams({ log, now, streamOf });
   const kinds = new Map<string, Counted>();
   const kindsOf = new Map<string, number>();
   const beyond = new Map<string, Counted>();

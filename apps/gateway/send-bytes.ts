@@ -8,7 +8,8 @@ const bufferBytes = 1024 * 1024;
 /**
  * Writes part of a stored object as the body of a response. Two buffers take turns: one is filled while the other goes
  * out, and none is used again before its write is done (measured at three times the rate of a pipe). Rejects with
- * `ClientGone`, or when the object ends early; the response can then only be cut off.
+ * `ClientGone`, or when the object ends early; the response can then only be cut off. `leaves` hears of bytes before any of
+ * them can be on their way, `count` once they are.
  */
 export async function sendBytes(
   object: StoredObject,
@@ -16,6 +17,7 @@ export async function sendBytes(
   response: ServerResponse,
   count: (bytes: number) => void,
   idleMs = silenceMs,
+  leaves: (bytes: number) => void = () => {},
 ): Promise<void> {
   response.setTimeout(idleMs); // destroys the connection when not a byte of it could leave for so long
   const size = Math.min(bufferBytes, end - start);
@@ -35,6 +37,7 @@ export async function sendBytes(
       [filling, leaving] = [leaving, filling];
       const full = leaving.subarray(0, bytes);
       reading = offset < end ? fill() : Promise.resolve(0);
+      leaves(bytes);
       await written(response, full);
       count(bytes);
     }

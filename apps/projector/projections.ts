@@ -1,6 +1,7 @@
 import type { Config } from '../../infra/config/config.ts';
 import { isLimited } from '../../infra/limits/settings.ts';
 import { bulkProjection } from '../../projections/bulk/projection.ts';
+import { downloadsProjection } from '../../projections/downloads/projection.ts';
 import { eventsProjection } from '../../projections/events/projection.ts';
 import { historyProjection } from '../../projections/history/projection.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
@@ -20,6 +21,7 @@ export const projections: readonly Projection<object>[] = [
   webhooksProjection,
   bulkProjection,
   historyProjection,
+  downloadsProjection,
 ];
 
 /** Without what nobody asks with this configuration. */
@@ -28,7 +30,8 @@ export const projectionsFor = (config: Config): readonly Projection<object>[] =>
 
 /**
  * The read models that the API answers from: a success waits until all of them show it. Not history, which writes several
- * rows for each event: who looks back waits for it instead, so that everybody reads what was acknowledged before.
+ * rows for each event, and not downloads: who looks back waits for them instead, so that everybody reads what was
+ * acknowledged before.
  */
 export const answeredFrom: readonly string[] = [
   imagesProjection.name,

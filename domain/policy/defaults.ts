@@ -118,6 +118,9 @@ const history = {
   get_metadef_history: ownHistory,
   get_project_history: ownHistory,
   get_history_events: ownHistory,
+  get_image_downloads: ownHistory,
+  get_download_recording: ownHistory,
+  set_download_recording: 'rule:context_is_admin',
   get_past_images: ownHistory,
   get_past_image: `rule:auditor or (role:reader and (${audience}))`,
 } as const;

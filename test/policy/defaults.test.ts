@@ -120,6 +120,9 @@ const onNothing = {
   get_metadef_history: readers,
   get_project_history: readers,
   get_history_events: readers,
+  get_image_downloads: readers,
+  get_download_recording: readers,
+  set_download_recording: admins,
   get_past_images: readers,
   get_audit_checkpoint: 'YYYYYYYYY',
   get_audit_entries: admins,
@@ -221,6 +224,6 @@ describe('the default policy', () => {
 
   test('was asked in every cell of these tables', (context) => {
     context.diagnostic(`${cells} cells of the default policy`);
-    assert.equal(cells, (22 * 4 + 1 * 4 + 30 + 25 * 2) * 9);
+    assert.equal(cells, (22 * 4 + 1 * 4 + 33 + 25 * 2) * 9);
   });
 });

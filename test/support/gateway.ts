@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type AppPorts, app } from '../../apps/gateway/app.ts';
+import { recordDownloads } from '../../apps/gateway/downloads/record.ts';
+import { recordingSwitches } from '../../apps/gateway/downloads/switches.ts';
 import { usualPace } from '../../apps/gateway/events/stream.ts';
 import { usualHouseRules } from '../../apps/gateway/house-rules.ts';
 import { logTail } from '../../apps/gateway/log-tail.ts';
@@ -33,6 +35,7 @@ import { webhookPoster } from '../../infra/webhooks/post.ts';
 import { memoryVault } from '../../infra/webhooks/vault.ts';
 import { unsignedAudit } from './gateway-audit.ts';
 import { memoryBulk } from './gateway-bulk.ts';
+import { memoryDownloads } from './gateway-downloads.ts';
 import { memoryEvents } from './gateway-events.ts';
 import { memoryHistory, memoryPast } from './gateway-history.ts';
 import { memoryImages } from './gateway-images.ts';
@@ -121,6 +124,12 @@ export async function startGateway(
     windowMs: 60_000,
     bounds: defaultBounds,
   });
+  const switches = recordingSwitches({ log, isOnByDefault: true, isCurrent: () => false });
+  const downloads = recordDownloads({
+    ...{ log, personal, switches, logger: quiet },
+    writer: `gateway-${randomUUID()}`,
+    now: () => new Date(),
+  });
   const ports = change({
     ...usualHouseRules,
     log,
@@ -164,6 +173,13 @@ export async function startGateway(
       people: { behind: async () => new Map() },
       access: historyAccess(parsePolicy(null)),
     },
+    downloads: {
+      recorder: downloads,
+      switches,
+      records: memoryDownloads(log),
+      visible: images,
+      isDead: () => false,
+    },
     bulk: {
       imports: memoryBulk(log),
       visible: images,
@@ -189,6 +205,7 @@ export async function startGateway(
   };
   t.after(async () => {
     await stop(0);
+    await downloads.stop();
     await refusals.stop();
     ending.abort();
     await working;

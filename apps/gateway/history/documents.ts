@@ -13,7 +13,7 @@ export interface HistoryReader extends HistoryViewer {
   readonly isReadable: (property: string) => boolean;
 }
 
-type Persons = ReadonlyMap<string, Person>;
+export type Persons = ReadonlyMap<string, Person>;
 
 /**
  * A change as history tells it. Who is no auditor learns of every actor the id, for an owner must know who touched what
@@ -52,9 +52,9 @@ export function changeDocument(
   };
 }
 
-function actorDocument(
-  { metadata }: ChangeRecord,
-  { seesAll, projectId }: HistoryReader,
+export function actorDocument(
+  { metadata }: Pick<ChangeRecord, 'metadata'>,
+  { seesAll, projectId }: HistoryViewer,
   persons: Persons,
 ): JsonObject {
   const { actor, personal } = metadata;
@@ -99,7 +99,8 @@ const storesOf = (locations: Json): Json =>
 /** What the differences do not tell: for auditors everything, for others what events outside carry. */
 function detailsOf({ kind, type, data }: ChangeRecord, { seesAll }: HistoryReader): JsonObject {
   const known = Object.hasOwn(outsideData, type) && ['image', 'namespace', 'import'].includes(kind);
-  const told = seesAll ? data : known ? toldOf(type as OutsideType, data) : {};
+  const told =
+    seesAll || kind === 'recording' ? data : known ? toldOf(type as OutsideType, data) : {};
   return Object.keys(told).length === 0 ? {} : { details: told };
 }
 

@@ -49,7 +49,7 @@ export async function historyPage(
   return { page, document };
 }
 
-const link = (path: string, parameters: Parameters): string =>
+export const link = (path: string, parameters: Parameters): string =>
   parameters.length === 0 ? path : `${path}?${queryStringOf(parameters)}`;
 
 /** A page with something on it, or the end, or how far it was looked in vain. */

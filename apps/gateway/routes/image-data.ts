@@ -6,7 +6,9 @@ import { areSeveral, type Stores } from '../../../infra/store/stores.ts';
 import type { Logger } from '../../../infra/telemetry/logger.ts';
 import type { Images } from '../../../projections/images/images.ts';
 import { expectNoBody } from '../body.ts';
+import { silenceMs } from '../client-gone.ts';
 import { inReadOrder, useFirst } from '../copies.ts';
+import type { DownloadRecorder } from '../downloads/record.ts';
 import { HttpError } from '../http-error.ts';
 import { type ByteRange, contentRangeOf, rangeOf } from '../range.ts';
 import { sendBytes } from '../send-bytes.ts';
@@ -26,6 +28,7 @@ export function imageDataRoutes(
     images,
     access,
     stores,
+    downloads,
     logger,
     countBytes,
   }: {
@@ -33,6 +36,7 @@ export function imageDataRoutes(
     images: Pick<Images, 'show'>;
     access: Access;
     stores: Stores;
+    downloads: Pick<DownloadRecorder, 'begin'>;
     logger: Logger;
     countBytes: (bytes: number) => void;
   },
@@ -83,6 +87,7 @@ export function imageDataRoutes(
     const { requestId } = ctx.call;
     const locations = inReadOrder(record.locations, stores, preferred);
     const { start, end } = part ?? { start: 0, end: size };
+    const recorded = await downloads.begin(ctx.call, record, { start, end });
     const send = async (object: StoredObject): Promise<void> => {
       ctx.status = part === undefined ? 200 : 206;
       ctx.set('Content-Type', 'application/octet-stream');
@@ -90,11 +95,15 @@ export function imageDataRoutes(
       if (part !== undefined) ctx.set('Content-Range', `bytes ${start}-${end - 1}/${size}`);
       ctx.length = end - start;
       ctx.respond = false;
-      await sendBytes(object, { start, end }, ctx.res, countBytes);
+      await sendBytes(object, { start, end }, ctx.res, countBytes, silenceMs, recorded.leaves);
       ctx.res.end();
     };
     const told = logger.child({ requestId });
-    if (await useFirst({ locations, size }, stores, told, send, () => ctx.res.headersSent)) return;
+    const isOver = (): boolean => ctx.res.headersSent;
+    const sent = await useFirst({ locations, size }, stores, told, send, isOver).finally(
+      recorded.ended,
+    );
+    if (sent) return;
     // Bytes of a deleted image may go before the read model shows that it is deleted.
     await delay(lookAgainMs);
     await visibleImage({ images, access }, imageIdOf(ctx), ctx.call);

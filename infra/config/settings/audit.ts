@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { anyText, milliseconds, setting, text, url, whole } from './kinds.ts';
+import { anyText, milliseconds, oneOf, setting, text, url, whole } from './kinds.ts';
 
 const path = text.transform((given) => resolve(given)).optional();
 
@@ -52,5 +52,15 @@ export const auditSettings = {
     url('http', 'https').optional(),
     'where checkpoints are posted to, by the same rules as webhooks',
     'URL',
+  ),
+  'record-downloads': setting(
+    oneOf('on', 'off').default('on'),
+    'whether it is recorded who reads which bytes of an image, unless its project is set apart (daguerre downloads)',
+    'WORD',
+  ),
+  'download-history-days': setting(
+    whole(0, 36_500).default(0),
+    'how long ago a download may have begun that is still told of; 0 is for ever',
+    'DAYS',
   ),
 } as const;

@@ -5,7 +5,6 @@ import {
   type NewEvent,
   RevisionConflict,
 } from '../../domain/event-log.ts';
-import { refusalStream } from '../../domain/request-refused.ts';
 
 /** Rounds for an append whose answer is lost again and again. */
 const attempts = 10;
@@ -23,20 +22,22 @@ export const isPassing = (error: unknown): boolean =>
   error instanceof AppendUnknown ||
   error instanceof RevisionConflict;
 
+export interface OwnStreamsOptions {
+  readonly log: Pick<EventLog, 'readStream' | 'append'>;
+  readonly now: () => Date;
+  /** Name of a stream of a day, by its number; it also names this life of this process. */
+  readonly streamOf: (at: Date, number: number) => string;
+}
+
 /**
- * Appends to a stream that nobody else appends to, so its end is known without reading. Whoever comes while an append
+ * Appends to streams that nobody else appends to, so their end is known without reading. Whoever comes while an append
  * is under way goes with the next one, together with all others; one that cannot be stored fails alone.
  */
-export function refusalLog({
+export function ownStreams({
   log,
   now,
-  writer,
-}: {
-  log: Pick<EventLog, 'readStream' | 'append'>;
-  now: () => Date;
-  /** Names this life of this process. */
-  writer: string;
-}): (event: NewEvent) => Promise<void> {
+  streamOf,
+}: OwnStreamsOptions): (event: NewEvent) => Promise<void> {
   let waiting: Waiting[] = [];
   let writing = false;
   let day = '';
@@ -44,7 +45,7 @@ export function refusalLog({
   let revision = -1;
 
   const currentStream = (): string => {
-    const today = refusalStream(now(), writer, 0);
+    const today = streamOf(now(), 0);
     if (today !== day) {
       day = today;
       streams = 0;
@@ -53,7 +54,7 @@ export function refusalLog({
       streams += 1;
       revision = -1;
     }
-    return refusalStream(now(), writer, streams);
+    return streamOf(now(), streams);
   };
 
   const write = async (events: readonly NewEvent[]): Promise<void> => {
