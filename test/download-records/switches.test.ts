@@ -6,6 +6,7 @@ import { recordingSwitches } from '../../apps/gateway/downloads/switches.ts';
 import { type RecordingChoice, recordingStream } from '../../domain/download-record/switch.ts';
 import type { StreamSlice } from '../../domain/event-log.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
+import type { DownloadRecord } from '../../projections/downloads/downloads.ts';
 
 /** Switches over a log in memory; what is read of it arrives when `release` says so, once `hold` was called. */
 function site({ isOnByDefault = true } = {}) {
@@ -115,15 +116,22 @@ describe('a gateway that goes by the switch of a project', () => {
 
 test('a download without an end is unknown once its gateway died, or fell silent', () => {
   const now = new Date('2026-05-01T12:00:00Z');
-  const download = {
+  const download: DownloadRecord = {
     ...{ id: 'd', imageId: 'i', owner: null, position: 1n, eventId: 'e', size: 1, hash: null },
-    ...{ begunAt: now, writer: 'gateway-1', asked: [0, 1], toldPosition: 1n, toldAt: now },
-    ...{ ended: false, sent: null },
+    ...{
+      begunAt: now,
+      writer: 'gateway-1',
+      toldPosition: 1n,
+      toldAt: now,
+      ended: false,
+      sent: null,
+    },
+    asked: [0, 1],
     metadata: {
       actor: { kind: 'system', part: 'test' },
       ...{ requestId: 'r', causationId: 'c', correlationId: 'c' },
     },
-  } as const;
+  };
   const lives = () => false;
   const minutes = (count: number) => new Date(now.getTime() + count * 60_000);
   assert.equal(stateOf(download, lives, minutes(3)), 'running');
