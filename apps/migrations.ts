@@ -1,6 +1,7 @@
 import { auditMemoryMigrations, auditTreeMigrations } from '../infra/audit/migrations.ts';
 import { besideLogUrl, isEventStoreDb } from '../infra/event-log/open.ts';
 import { eventLogMigrations } from '../infra/event-log/postgres/migrations.ts';
+import { exportMigrations } from '../infra/export/migrations.ts';
 import { importTokenMigrations } from '../infra/import-tokens/migrations.ts';
 import { leaseMigrations } from '../infra/leases/migrations.ts';
 import { nearMigrations } from '../infra/near/migrations.ts';
@@ -29,6 +30,7 @@ const besideTheLog = (eventLogUrl: string): readonly Migration[] => [
   ...webhookSecretMigrations,
   ...importTokenMigrations,
   ...auditMemoryMigrations,
+  ...exportMigrations,
 ];
 /** Everything that can be made again. */
 const derived: readonly Migration[] = [

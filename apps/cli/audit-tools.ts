@@ -22,6 +22,8 @@ export interface AuditTools {
   readonly config: Config;
   readonly log: EventLog;
   readonly besideLog: Pool;
+  /** Of what can be made again. */
+  readonly pool: Pool;
   readonly store: TreeStore;
   readonly memory: AuditMemory;
   readonly ports: BundlePorts;
@@ -51,7 +53,7 @@ async function withOpenTools<Value>(
   const proofs = proofsFrom(store);
   try {
     return await use({
-      ...{ config, log, besideLog, store, memory },
+      ...{ config, log, besideLog, pool, store, memory },
       ports: { log, store, proofs, memory, lowest: lowestPosition(eventLogUrl) },
       signing: { memory, keyFile: keyFileOf(config), origin: originFrom(config) },
       async newest() {

@@ -7,6 +7,7 @@ import { eraseUser } from '../audit/erase.ts';
 import { rotateKeys } from '../audit/signing.ts';
 import { type AuditArguments, auditArguments } from './audit-arguments.ts';
 import { verifyFile, writeBundle } from './audit-bundle.ts';
+import { auditExport } from './audit-export.ts';
 import { auditStatus } from './audit-status.ts';
 import { type AuditTools, withAuditTools } from './audit-tools.ts';
 import { asksForHelp, type Command, UsageError } from './command.ts';
@@ -19,6 +20,7 @@ const usage = `Usage: daguerre audit status [--json] [FLAGS]
        daguerre audit bundle IMAGE | --all | --from P --to P [--since SIZE|FILE] [-o FILE] [FLAGS]
        daguerre audit verify BUNDLE --key KEY [--seen FILE]
        daguerre audit erase USER [FLAGS]
+       daguerre audit export [--json] | export rewind ID --to P | export skip|forget ID [FLAGS]
 
 Whether the log is what it was. A Merkle tree over every event is kept and signed; a bundle of
 the log and its tree is verified offline, with the public key alone.
@@ -37,6 +39,10 @@ the log and its tree is verified offline, with the public key alone.
   verify            needs nothing but the bundle; --key may be said again
   --seen FILE       a checkpoint that was kept elsewhere: the bundle must agree with it
   erase             takes away what is personal of a user: name, addresses and agents, not the id
+  export            how far each target of the export is, and what holds it up
+  export rewind     has a target told again what comes after a position; of files, move those away first
+  export skip       passes over the record that a target refuses; the log keeps that it was
+  export forget     of a target that is no more
 
 ${settingsHelp()}
 `;
@@ -134,4 +140,5 @@ const verbs: Readonly<Record<string, Verb>> = {
   rebuild,
   bundle: writeBundle,
   erase,
+  export: auditExport,
 };

@@ -15,6 +15,7 @@ import { readRunning } from '../standalone/running-file.ts';
 import { asksForHelp, type Command, switches } from './command.ts';
 import { examineDirectories } from './doctor/directories.ts';
 import { examineEventLog } from './doctor/event-log.ts';
+import { examineExports } from './doctor/exports.ts';
 import type { Finding } from './doctor/finding.ts';
 import { examineIdentity } from './doctor/keystone.ts';
 import { examineNats } from './doctor/nats.ts';
@@ -79,6 +80,7 @@ async function examineAll(
     examineNats(whole),
     examineRedis(whole),
     examineIdentity(whole),
+    examineExports(whole),
   ]);
   return all.flat();
 }

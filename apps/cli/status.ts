@@ -2,7 +2,8 @@ import type { Pool } from 'pg';
 import { upcast } from '../../domain/image/upcast.ts';
 import type { Amounts } from '../../domain/quota/resources.ts';
 import { configFrom, settingsHelp } from '../../infra/config/config.ts';
-import { openEventLog } from '../../infra/event-log/open.ts';
+import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
+import { postgresCursors } from '../../infra/export/cursors.ts';
 import { queueConnection } from '../../infra/jobs/bullmq/connection.ts';
 import { bullmqJobQueue } from '../../infra/jobs/bullmq/job-queue.ts';
 import type { QueueState } from '../../infra/jobs/job-queue.ts';
@@ -15,6 +16,7 @@ import { quotaProjection } from '../../projections/quota/projection.ts';
 import { quotaQueries } from '../../projections/quota/queries.ts';
 import type { ProjectReservation } from '../../projections/quota/quotas.ts';
 import { webhooksProjection } from '../../projections/webhooks/projection.ts';
+import { type ExportStanding, exportLines, exportStandings } from '../export/standings.ts';
 import type { Databases } from '../migrations.ts';
 import { projections } from '../projector/projections.ts';
 import { relayedTo } from '../relay/metrics.ts';
@@ -28,8 +30,8 @@ const relaysWithinMs = 60_000;
 
 const usage = `Usage: daguerre status [--json] [FLAGS]
 
-Shows the head of the log, how far each read model, relay and webhook is, the queue, which processes
-live and what each holds alone, and every upload that the log has not ended.
+Shows the head of the log, how far each read model, relay, webhook and audit export is, the queue,
+which processes live and what each holds alone, and every upload that the log has not ended.
 
   --json            the same as one JSON document
 
@@ -56,6 +58,8 @@ interface Status {
     readonly lag: string;
   }[];
   readonly webhooks: readonly WebhookStanding[];
+  /** Targets of the audit export. */
+  readonly exports: readonly ExportStanding[];
   /** Null when the queue cannot be reached. */
   readonly queue: QueueState | null;
   readonly processes: readonly {
@@ -97,6 +101,10 @@ async function statusOf(
 ): Promise<Status> {
   const log = logger('cli', 'warn');
   const pool = postgresPool(databases.postgresUrl, { log, max: 2 });
+  const besideLog = postgresPool(besideLogUrl(databases.eventLogUrl, databases.postgresUrl), {
+    log,
+    max: 1,
+  });
   const events = await openEventLog(databases.eventLogUrl, { log, upcast });
   try {
     const positions = await positionsOf(pool);
@@ -113,6 +121,8 @@ async function statusOf(
     const webhooks = positions.has(webhooksProjection.name)
       ? await webhookStandings(pool, head)
       : [];
+    const leases = await leasesOf(pool);
+    const exported = await postgresCursors(besideLog).standings();
     const relayed = relayedTo(await metricsOfParts(pool, ['relay'], relaysWithinMs));
     const lagOf = (model: string): bigint => max(head - (positions.get(model) ?? 0n), 0n);
     const lag = shown.map(({ name }) => lagOf(name)).reduce(max, 0n);
@@ -131,15 +141,16 @@ async function statusOf(
         lag: String(max(head - BigInt(position), 0n)),
       })),
       webhooks,
+      exports: exportStandings(exported, head, leases),
       queue,
       processes,
-      leases: await leasesOf(pool),
+      leases,
       work: work.map((one) => ({ ...one, position: String(one.position) })),
       reservations,
     };
   } finally {
     await events.close();
-    await pool.end();
+    await Promise.all([pool.end(), besideLog.end()]);
   }
 }
 
@@ -206,6 +217,7 @@ function text({
   readModels,
   relays,
   webhooks,
+  exports,
   queue,
   processes,
   leases,
@@ -224,6 +236,7 @@ function text({
       ({ stream, position, lag }) => `relay       ${stream} at position ${position}, ${lag} behind`,
     ),
     ...webhookLines(webhooks),
+    ...exportLines(exports),
     ...queueLines(queue),
     ...processes.map(
       ({ owner, secondsSinceBeat }) =>

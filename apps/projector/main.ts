@@ -8,6 +8,8 @@ import { postgresPool } from '../../infra/postgres/pool.ts';
 import { checkpointMover } from '../../infra/read-model/checkpoints.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
 import { runAudit } from '../audit/part.ts';
+import { runExport } from '../export/part.ts';
+import { leaseOf } from '../export/standings.ts';
 import { logUnprojectable } from '../log-unprojectable.ts';
 import { runPart } from '../part.ts';
 import { requireSameLog } from '../same-log.ts';
@@ -15,8 +17,8 @@ import { takeOvers } from '../take-overs.ts';
 import { answeredFrom, projections, projectionsFor } from './projections.ts';
 import { runProjector } from './run-projector.ts';
 
-/** One that writes, one that looks after generations; and one more for all, so that rebuilds never wait for each other; two for the audit tree. */
-const poolSize = 2 * projections.length + 3;
+/** One that writes, one that looks after generations; and one more for all, so that rebuilds never wait for each other; two for the audit tree, two for the export. */
+const poolSize = 2 * projections.length + 5;
 
 /** Another takes over within 5 s of a death, its own start included; being wrong costs double work only. */
 const longestLeaseMs = 2000;
@@ -39,7 +41,7 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   const storedLog = await openEventLog(eventLogUrl, { log: logger, upcast: (event) => event });
   const besideLog = postgresPool(besideLogUrl(eventLogUrl, postgresUrl), {
     log: logger,
-    max: 2,
+    max: 4,
     applicationName: 'audit',
   });
   const told = processMetrics('projector');
@@ -80,8 +82,21 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
     metrics: told,
     stopping,
   });
+  const exporting = runExport({
+    ...{ config, log, pool, besideLog, stopping },
+    leaseOf: (target) =>
+      lease(leases, {
+        name: leaseOf(target),
+        owner,
+        watch,
+        onTakeOver: () => tookOver('export'),
+      }),
+    logger: logger.child({ export: true }),
+    metrics: told,
+  });
   await Promise.all([
     auditing,
+    exporting,
     ...kept.map((projection) =>
       runProjector({
         projection,

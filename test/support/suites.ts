@@ -44,6 +44,7 @@ const differing: Readonly<Record<string, Needs>> = {
   cli: { budgetSeconds: 600 },
   audit: { budgetSeconds: 900, packages: [] },
   backup: { budgetSeconds: 600, packages: [] },
+  export: { budgetSeconds: 900 },
   bench: { budgetSeconds: 300 },
   inspection: { budgetSeconds: 300, postgres: false },
   domain: { budgetSeconds: 120, packages: [], postgres: false },

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { exportTargetList } from '../export-targets.ts';
 import { anyText, milliseconds, oneOf, setting, text, url, whole } from './kinds.ts';
 
 const path = text.transform((given) => resolve(given)).optional();
@@ -63,4 +64,8 @@ export const auditSettings = {
     'how long ago a download may have begun that is still told of; 0 is for ever',
     'DAYS',
   ),
+  'audit-export-targets': {
+    ...setting(exportTargetList, 'where every event is exported to: see "Export"', 'LIST'),
+    inFileOnly: true,
+  },
 } as const;
