@@ -100,7 +100,9 @@ export function sweeper(ports: SweeperPorts): Sweeper {
     const by = await judge(imageId);
     for (const uploadId of by.uploads) await removeStaged(imageId, uploadId, by);
     for (const uploadId of by.withToken) await eraseToken(uploadId, by);
-    for (const store of stores) for (const key of by.keys) await removeStored(store, key, by);
+    // What these names are of need not be there: only a scan has seen what it reports.
+    for (const { id, writer } of stores)
+      for (const key of by.keys) if (by.stored(id, key) === 'garbage') await writer.remove(key);
     if (by.state.status === 'deleted' && !by.state.dataRemoved) await recordRemoved(imageId);
   };
 

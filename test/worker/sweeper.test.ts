@@ -192,3 +192,22 @@ test('a worker that stops gives its claim back though a scan takes long', async 
   scanning.open();
   await stopped;
 });
+
+test('nothing is reported of stores that an image never went to', async () => {
+  const system = await pipeline();
+  system.startWorker();
+  const { imageId } = await system.upload(randomBytes(10));
+  await system.reached(imageId, 'active');
+  const elsewhere = await pipeline();
+  const reports: unknown[] = [];
+  const sweeping = sweeperOf(system, {
+    stores: storesFrom(
+      [writableStore('file', system.store), writableStore('fast', elsewhere.store)],
+      'file',
+    ),
+    logger: { ...silent, warn: (...report: unknown[]) => void reports.push(report) },
+  });
+  await sweeping.sweepImage(imageId);
+  assert.deepEqual(reports, []);
+  assert.equal((await collected(system.store.list())).length, 1);
+});
