@@ -40,9 +40,9 @@ export async function* spread(
   let left = targets.length;
   for (const store of targets) {
     left -= 1;
-    const failure = await failed(async () => {
+    const failure = await failed(store, async () => {
       const { writer } = stores.byId.get(store) ?? {};
-      if (!writer) throw new Failed('store-unavailable', `there is no store ${store} to write to`);
+      if (!writer) throw new Failed('store-unavailable', 'it is none that can be written to');
       await put(writer, key, store);
     });
     if (failure === undefined) {
@@ -62,13 +62,16 @@ export async function* spread(
   yield concluded('CompleteIngest', []);
 }
 
-async function failed(step: () => Promise<void>): Promise<Failed | undefined> {
+/** Of what is a store's fault, the message says of which. */
+async function failed(store: string, step: () => Promise<void>): Promise<Failed | undefined> {
   try {
     await step();
     return undefined;
   } catch (error) {
-    if (error instanceof Failed) return error;
-    throw error;
+    if (!(error instanceof Failed)) throw error;
+    const { reason, message } = error;
+    const isOfStore = reason === 'store-full' || reason === 'store-unavailable';
+    return isOfStore ? new Failed(reason, `store ${store}: ${message}`, error) : error;
   }
 }
 

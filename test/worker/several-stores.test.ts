@@ -80,7 +80,9 @@ describe('an import to two stores', () => {
       system.startWorker({ stores: system.stores });
       const { imageId } = await importToBoth(system, true);
       await system.reached(imageId, 'queued');
-      assert.equal((await system.events(imageId)).at(-1)?.data.reason, reason);
+      const { data } = (await system.events(imageId)).at(-1) ?? {};
+      assert.equal(data?.reason, reason);
+      assert.match(String(data?.message), /^store fast: /);
       await until('the copy that was written to be swept', async () => {
         return (await keysIn(system.store)).length === 0;
       });
