@@ -3,8 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { readManifest } from '../../apps/bulk/manifest/read.ts';
+import type { Api } from '../../apps/cli/bulk/api.ts';
 import { filesOf } from '../../apps/cli/bulk/import.ts';
+import { manifestOfGlance } from '../../apps/cli/bulk/other-glance.ts';
+import { reach } from '../../apps/cli/bulk/reach.ts';
 import { manifestOfStreams } from '../../apps/cli/bulk/simplestreams.ts';
+import { withFiles } from '../../apps/cli/bulk/sources.ts';
 import { onlyNamed } from '../../apps/cli/bulk/uploads.ts';
 
 const base = 'https://images.example.org/releases/';
@@ -33,7 +38,75 @@ async function sourcesOf(path: string): Promise<readonly string[]> {
   return images.map(({ source }) => source);
 }
 
+/** Another Glance, which keeps hidden images and others' community images to those who ask for them. */
+function otherGlance(images: readonly Readonly<Record<string, unknown>>[]) {
+  const asked: string[] = [];
+  const said: string[] = [];
+  const api: Api = {
+    async json<Document>(path: string) {
+      asked.push(path);
+      const query = new URL(path, 'http://glance').searchParams;
+      const isShown = (image: Readonly<Record<string, unknown>>): boolean =>
+        String(image.os_hidden ?? false) === (query.get('os_hidden') ?? 'false') &&
+        (query.get('visibility') ?? 'all') === 'all' &&
+        (image.visibility !== 'community' || query.has('visibility'));
+      return { images: images.filter(isShown) } as Document;
+    },
+    async send() {
+      throw new Error('nothing is sent');
+    },
+  };
+  const cloud = { url: 'http://glance', token: async () => null };
+  const say = (line: string): void => void said.push(line);
+  return { asked, said, other: { cloud, api, keepOwners: false, filter: [] as string[], say } };
+}
+
 describe('daguerre import', () => {
+  test('takes hidden and community images from another Glance, and names what it leaves', async () => {
+    const image = (name: string, more: object = {}) => ({
+      ...{ id: name, name, status: 'active', visibility: 'public', tags: [] },
+      ...more,
+    });
+    const { other, said } = otherGlance([
+      image('plain'),
+      image('hidden', { os_hidden: true }),
+      image('of-all', { visibility: 'community' }),
+      image('empty', { status: 'queued' }),
+    ]);
+    const { images } = await manifestOfGlance(other);
+    assert.deepEqual(images.map(({ name }) => name).sort(), ['hidden', 'of-all', 'plain']);
+    assert.deepEqual(said, ['left out, since only active images can be had: empty is queued']);
+  });
+
+  test('asks another Glance for what the filter names, whatever is in it', async () => {
+    const { other, asked } = otherGlance([
+      { id: 'one', name: 'a & b', status: 'active', visibility: 'all', tags: [] },
+    ]);
+    const filter = ['name=a & b', 'visibility=all', 'os_hidden=false'];
+    await manifestOfGlance({ ...other, filter });
+    assert.deepEqual(asked, [
+      '/v2/images?limit=500&name=a%20%26%20b&visibility=all&os_hidden=false',
+    ]);
+  });
+
+  test('says which images of a manifest have no file, before it reads any', async () => {
+    const read = readManifest(
+      'images:\n  - {name: one, source: gone.raw}\n  - {name: two, source: /}\n',
+      'yaml',
+    );
+    await assert.rejects(withFiles(read, '/srv/none'), {
+      message:
+        'line 2, image 1, source: there is no file /srv/none/gone.raw\nline 3, image 2, source: / is no file',
+    });
+  });
+
+  test('says who cannot be reached, and why', async () => {
+    await assert.rejects(
+      reach('http://127.0.0.1:1/v3', {}),
+      /^Error: http:\/\/127.0.0.1:1 cannot be reached: ./,
+    );
+  });
+
   test('takes from an index what lies on servers, and no file of this machine', async () => {
     assert.deepEqual(await sourcesOf('noble/disk.img'), [`${base}noble/disk.img`]);
     for (const path of ['upload:/etc/shadow', 'file:///etc/shadow'])

@@ -91,6 +91,25 @@ describe('a manifest', () => {
     assert.deepEqual(await problemsOf('', 'ndjson'), [[null, null, null]]);
   });
 
+  test('says that there is nothing in it, whatever it is written as', () => {
+    const empty = [
+      ...([
+        ['', 'yaml'],
+        ['# soon', 'yaml'],
+        ['images:', 'yaml'],
+        ['images: []', 'yaml'],
+      ] as const),
+      ...([
+        ['', 'json'],
+        ['[]', 'json'],
+        ['{"images":[]}', 'json'],
+        ['', 'csv'],
+      ] as const),
+    ];
+    for (const [text, format] of empty)
+      assert.throws(() => readManifest(text, format), { message: 'there are no images in it' });
+  });
+
   const refusals: Readonly<Record<string, readonly [object, string | null]>> = {
     'a path of some machine': [{ source: '/srv/a.qcow2' }, 'source'],
     'a format that nothing tells': [{ source: 'http://x.example.org/latest' }, 'disk_format'],

@@ -59,6 +59,7 @@ function imagesOfLines(text: string): readonly Row[] {
 /** JSON is YAML, and read as such where lines are asked for: that takes much longer. */
 function fromJson(text: string): ReadManifest {
   let given: unknown;
+  if (text.trim() === '') throw refused('there are no images in it');
   try {
     given = JSON.parse(text);
   } catch (error) {
@@ -127,6 +128,7 @@ const isNamed = (step: PropertyKey | undefined): boolean => typeof step === 'str
 
 /** A list alone is the images. */
 function checked(given: unknown, lineAt: (path: Path) => number | null): ReadManifest {
+  if (isEmpty(given)) throw refused('there are no images in it');
   const isList = Array.isArray(given);
   const placeOf = (path: Path): Path => (isList ? path.slice(1) : path);
   const read = manifestSchema.safeParse(isList ? { images: given } : given);
@@ -145,6 +147,15 @@ function checked(given: unknown, lineAt: (path: Path) => number | null): ReadMan
   });
   throw new ManifestRefused(problems);
 }
+
+/** Nothing, a list of nothing, or `images` of either. */
+const isEmpty = (given: unknown): boolean => {
+  const isNothing = (some: unknown): boolean =>
+    some === null || (Array.isArray(some) && some.length === 0);
+  return (
+    isNothing(given) || isNothing((given as { readonly images?: unknown } | undefined)?.images)
+  );
+};
 
 /** One for each unknown field; one for anything else. */
 function problemsOf(

@@ -1,5 +1,6 @@
 import { type Problem, textOf } from '../../bulk/manifest/problems.ts';
 import type { Cloud } from './cloud.ts';
+import { reach } from './reach.ts';
 
 /** An answer that is no success. */
 export class Refusal extends Error {
@@ -33,7 +34,7 @@ export function apiOf(cloud: Cloud): Api {
   const once = async (path: string, request: Request, isRefused: boolean): Promise<Response> => {
     const token = await cloud.token(isRefused);
     const { body, method = 'GET', signal } = request;
-    return fetch(`${cloud.url}${path}`, {
+    return reach(`${cloud.url}${path}`, {
       method,
       headers: { ...request.headers, ...(token === null ? {} : { 'X-Auth-Token': token }) },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : await body() }),

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import type { Environment } from '../../../infra/config/config.ts';
 import { readRunning } from '../../standalone/running-file.ts';
 import { UsageError } from '../command.ts';
+import { reach } from './reach.ts';
 
 /** An image service, and what is asked of it in somebody's name. */
 export interface Cloud {
@@ -28,7 +29,8 @@ type Settings = Readonly<Record<string, string | undefined>>;
 /** As `openstack` finds its cloud: flags, clouds.yaml, `OS_…`; and else the service that runs on this machine. */
 export function cloudFrom(flags: CloudFlags, environment: Environment): Cloud {
   const name = flags.osCloud ?? environment.OS_CLOUD;
-  const settings = name === undefined ? fromEnvironment(environment) : fromCloudsYaml(name);
+  const settings =
+    name === undefined ? fromEnvironment(environment) : fromCloudsYaml(name, environment);
   const url = flags.url ?? settings.endpoint;
   const token = flags.token ?? settings.token;
   if (url !== undefined && (token !== undefined || settings.auth_url === undefined))
@@ -71,8 +73,10 @@ function fromEnvironment(environment: Environment): Settings {
   };
 }
 
-function fromCloudsYaml(name: string): Settings {
+function fromCloudsYaml(name: string, environment: Environment): Settings {
+  const { OS_CLIENT_CONFIG_FILE: ownPlace } = environment;
   const places = [
+    ...(ownPlace ? [ownPlace] : []),
     'clouds.yaml',
     join(homedir(), '.config/openstack/clouds.yaml'),
     '/etc/openstack/clouds.yaml',
@@ -95,7 +99,7 @@ function cloudsIn(path: string): Readonly<Record<string, object>> | undefined {
   } catch {
     return undefined;
   }
-  return (parse(text) as { clouds?: Readonly<Record<string, object>> }).clouds;
+  return (parse(text) as { clouds?: Readonly<Record<string, object>> } | null)?.clouds;
 }
 
 interface Login {
@@ -138,7 +142,7 @@ interface Catalog {
 
 async function loggedIn(settings: Settings, given: string | undefined): Promise<Login> {
   const base = (settings.auth_url ?? '').replace(/\/+(v3\/?)?$/, '');
-  const response = await fetch(`${base}/v3/auth/tokens`, {
+  const response = await reach(`${base}/v3/auth/tokens`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ auth: authOf(settings) }),
@@ -146,7 +150,9 @@ async function loggedIn(settings: Settings, given: string | undefined): Promise<
   });
   const token = response.headers.get('X-Subject-Token');
   if (!response.ok || token === null)
-    throw new Error(`Keystone at ${base} does not log in: ${response.status}`);
+    throw new Error(
+      `Keystone at ${base} does not log in ${whoIn(settings)}: ${response.status}; check name, password, project and domains`,
+    );
   if (given !== undefined) return { token, url: plain(given) };
   const { catalog = [] } = ((await response.json()) as Catalog).token;
   const { interface: face = 'public', region_name: region } = settings;
@@ -155,9 +161,14 @@ async function loggedIn(settings: Settings, given: string | undefined): Promise<
     .flatMap(({ endpoints }) => endpoints)
     .find((one) => one.interface === face && (region === undefined || one.region === region));
   if (endpoint === undefined)
-    throw new Error(`the catalogue of ${base} has no ${face} endpoint of type image`);
+    throw new Error(
+      `the catalogue of ${base} has no ${face} endpoint of type image${region === undefined ? '' : ` in region ${region}`}`,
+    );
   return { token, url: plain(endpoint.url) };
 }
+
+const whoIn = (settings: Settings): string =>
+  settings.application_credential_id ?? settings.username ?? settings.user_id ?? 'nobody';
 
 function authOf(settings: Settings): object {
   const { application_credential_id: id, application_credential_secret: secret } = settings;

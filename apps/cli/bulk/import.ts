@@ -1,6 +1,12 @@
+import type { Stats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, extname } from 'node:path';
-import { type ManifestFormat, manifestFormats, readManifest } from '../../bulk/manifest/read.ts';
+import {
+  type ManifestFormat,
+  manifestFormats,
+  type ReadManifest,
+  readManifest,
+} from '../../bulk/manifest/read.ts';
 import { type Manifest, manifestJsonSchema } from '../../bulk/manifest/schema.ts';
 import { asksForHelp, type Command, UsageError } from '../command.ts';
 import { type Api, apiOf } from './api.ts';
@@ -9,6 +15,7 @@ import { cloudFrom } from './cloud.ts';
 import type { ImportDocument } from './documents.ts';
 import { failuresOf, follow } from './follow.ts';
 import { manifestOfGlance, type OtherGlance, passedOn } from './other-glance.ts';
+import { reach } from './reach.ts';
 import { manifestOfStreams } from './simplestreams.ts';
 import { filesNamedIn, manifestOfDirectory, withFiles } from './sources.ts';
 import { type OpenSource, onlyNamed, openFile, uploadFiles } from './uploads.ts';
@@ -110,18 +117,29 @@ async function askedFor(
   if (from !== undefined) return ofGlance(from, given, environment);
   const place = what ?? '';
   if (/^https?:\/\//.test(place)) return { manifest: await ofUrl(place, given), open: openFile };
-  const { manifest, base } = await manifestAt(place, given.text('format'));
-  return { manifest: await withFiles(manifest, base), open: openFile };
+  const { read, base } = await manifestAt(place, given.text('format'));
+  return { manifest: await withFiles(read, base), open: openFile };
 }
 
 /** A manifest, or a directory as one, and what its paths are relative to. */
 async function manifestAt(
   place: string,
   format: string | undefined,
-): Promise<{ readonly manifest: Manifest; readonly base: string }> {
-  const isDirectory = place !== '-' && (await stat(place)).isDirectory();
-  const manifest = isDirectory ? await manifestOfDirectory(place) : await ofFile(place, format);
-  return { manifest, base: isDirectory || place === '-' ? '.' : dirname(place) };
+): Promise<{ readonly read: ReadManifest; readonly base: string }> {
+  const isDirectory = place !== '-' && (await kindOf(place)).isDirectory();
+  const read = isDirectory
+    ? { manifest: await manifestOfDirectory(place), lineOf: () => null }
+    : await ofFile(place, format);
+  return { read, base: isDirectory || place === '-' ? '.' : dirname(place) };
+}
+
+async function kindOf(place: string): Promise<Stats> {
+  try {
+    return await stat(place);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new Error(`there is no manifest, and no directory, ${place}`, { cause: error });
+  }
 }
 
 /** What an import of the manifest or directory at `place` may ask for: its files, as the import names them. */
@@ -129,13 +147,13 @@ export async function filesOf(
   place: string,
   format: string | undefined,
 ): Promise<readonly string[]> {
-  const { manifest, base } = await manifestAt(place, format);
-  return filesNamedIn(manifest, base);
+  const { read, base } = await manifestAt(place, format);
+  return filesNamedIn(read.manifest, base);
 }
 
-async function ofFile(path: string, format: string | undefined): Promise<Manifest> {
+async function ofFile(path: string, format: string | undefined): Promise<ReadManifest> {
   const text = path === '-' ? await standardInput() : await readFile(path, 'utf8');
-  return readManifest(text, formatOf(path, format)).manifest;
+  return readManifest(text, formatOf(path, format));
 }
 
 async function standardInput(): Promise<string> {
@@ -168,9 +186,11 @@ function ofUrl(url: string, given: Arguments): Promise<Manifest> {
     throw new UsageError('--versions must be a number above 0');
   const filter = { arch: given.text('arch'), release: given.text('release'), versions };
   return manifestOfStreams(url, filter, async (address) => {
-    const response = await fetch(address, { signal: AbortSignal.timeout(120_000) });
-    if (!response.ok) throw new Error(`${address}: ${response.status}`);
-    return response.json();
+    const response = await reach(address, { signal: AbortSignal.timeout(120_000) });
+    if (!response.ok) throw new Error(`${address} answers ${response.status}`);
+    return response.json().catch((cause) => {
+      throw new Error(`${address} is no JSON, as a simplestreams index is`, { cause });
+    });
   });
 }
 
@@ -189,6 +209,7 @@ async function ofGlance(
     api,
     keepOwners: given.has('keep-owners'),
     filter: given.list('filter'),
+    say: (line) => void process.stderr.write(`${line}\n`),
   };
   return {
     manifest: await manifestOfGlance(other),

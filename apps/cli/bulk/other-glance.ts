@@ -27,6 +27,8 @@ export interface OtherGlance {
   readonly keepOwners: boolean;
   /** `name=value`, as the Image API filters. */
   readonly filter: readonly string[];
+  /** Tells what is left out. */
+  say(line: string): void;
 }
 
 /**
@@ -38,23 +40,57 @@ export async function manifestOfGlance({
   api,
   keepOwners,
   filter,
+  say,
 }: OtherGlance): Promise<Manifest> {
   const isOpen = (await cloud.token()) === null;
   const images: ManifestImage[] = [];
-  const query = ['limit=500', 'status=active', ...filter].join('&');
-  for (let next: string | undefined = `/v2/images?${query}`; next !== undefined; ) {
-    const page: Page = await api.json<Page>(next);
-    for (const image of page.images) {
-      const members = image.visibility === 'shared' ? await membersOf(api, image.id) : [];
-      const url = `${cloud.url}/v2/images/${image.id}/file`;
-      const source = isOpen ? url : `upload:${labelPrefix}${image.id}`;
-      images.push(manifestImageOf(image, source, members, keepOwners));
+  const leftOut: string[] = [];
+  for await (const image of listed(api, filter)) {
+    if (image.status !== 'active') {
+      leftOut.push(`${image.name ?? image.id} is ${image.status}`);
+      continue;
     }
-    next = page.next;
+    const members = image.visibility === 'shared' ? await membersOf(api, image.id) : [];
+    const url = `${cloud.url}/v2/images/${image.id}/file`;
+    const source = isOpen ? url : `upload:${labelPrefix}${image.id}`;
+    images.push(manifestImageOf(image, source, members, keepOwners));
   }
+  if (leftOut.length > 0) say(leftOutText(leftOut));
   if (images.length === 0) throw new Error(`there are no active images at ${cloud.url}`);
   return { name: `from ${cloud.url}`.slice(0, 255), images };
 }
+
+const mostNamed = 10;
+
+function leftOutText(images: readonly string[]): string {
+  const named = images.slice(0, mostNamed).join(', ');
+  const more = images.length > mostNamed ? ` and ${images.length - mostNamed} more` : '';
+  return `left out, since only active images can be had: ${named}${more}`;
+}
+
+/**
+ * All that may be seen there. A listing keeps hidden images and others' community images to those who ask for them,
+ * so each is asked for, but for what the filter decides itself.
+ */
+async function* listed(api: Api, filter: readonly string[]): AsyncGenerator<GlanceImage> {
+  const isSaid = (name: string): boolean => filter.some((one) => one.startsWith(`${name}=`));
+  const visibility = isSaid('visibility') ? [] : ['visibility=all'];
+  const hidden = isSaid('os_hidden') ? [[]] : [['os_hidden=false'], ['os_hidden=true']];
+  for (const one of hidden) {
+    const query = ['limit=500', ...visibility, ...one, ...filter.map(encodedFilter)].join('&');
+    for (let next: string | undefined = `/v2/images?${query}`; next !== undefined; ) {
+      const page: Page = await api.json<Page>(next);
+      yield* page.images;
+      next = page.next;
+    }
+  }
+}
+
+/** A value may have any character, the name before it as well. */
+const encodedFilter = (filter: string): string => {
+  const [name = '', ...value] = filter.split('=');
+  return `${encodeURIComponent(name)}=${encodeURIComponent(value.join('='))}`;
+};
 
 /** The id of an image that is to be passed on. */
 export const passedOn = (label: string): string | undefined =>

@@ -54,7 +54,8 @@ export async function manifestOfStreams(
   getJson: (url: string) => Promise<unknown>,
 ): Promise<Manifest> {
   const base = indexUrl.replace(/streams\/v1\/[^/]*$/, '');
-  const { index } = (await getJson(indexUrl)) as StreamIndex;
+  const { index } = (await getJson(indexUrl)) as Partial<StreamIndex>;
+  if (index === undefined) throw new Error(`${indexUrl} is no simplestreams index`);
   const images: ManifestImage[] = [];
   for (const { path, datatype = '' } of Object.values(index)) {
     if (datatype !== '' && datatype !== 'image-downloads') continue;

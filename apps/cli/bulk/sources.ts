@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve } from 'node:path';
+import { ManifestRefused, type Problem } from '../../bulk/manifest/problems.ts';
+import type { ReadManifest } from '../../bulk/manifest/read.ts';
 import type { Manifest, ManifestImage } from '../../bulk/manifest/schema.ts';
 
 const formats: Readonly<Record<string, string>> = {
@@ -21,8 +23,18 @@ const isPath = (source: string): boolean =>
   !/^[a-z][a-z0-9+.-]*:\/\//i.test(source) && !source.startsWith('upload:');
 
 /** Files are uploaded by us: each becomes one that the import waits for, with the size and the digest that it has now. */
-export async function withFiles(manifest: Manifest, base: string): Promise<Manifest> {
+export async function withFiles(
+  { manifest, lineOf }: ReadManifest,
+  base: string,
+): Promise<Manifest> {
   const images: ManifestImage[] = [];
+  const problems: Problem[] = [];
+  for (const [index, { source }] of manifest.images.entries()) {
+    const message = isPath(source) ? await problemOf(resolve(base, source)) : undefined;
+    if (message !== undefined)
+      problems.push({ image: index + 1, field: 'source', line: lineOf(index, 'source'), message });
+  }
+  if (problems.length > 0) throw new ManifestRefused(problems);
   for (const image of manifest.images) {
     if (!isPath(image.source)) {
       images.push(image);
@@ -42,6 +54,18 @@ export async function withFiles(manifest: Manifest, base: string): Promise<Manif
     });
   }
   return { ...manifest, images };
+}
+
+/** Why there is no file to be read; undefined where there is one. */
+async function problemOf(path: string): Promise<string | undefined> {
+  try {
+    await access(path, constants.R_OK);
+    return (await stat(path)).isFile() ? undefined : `${path} is no file`;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return `there is no file ${path}`;
+    return code === 'EACCES' ? `${path} may not be read` : message;
+  }
 }
 
 /** The files that a manifest names, as an import that waits for them names them. */
