@@ -2,7 +2,8 @@ import type { IngestFailure } from '../../domain/image/events.ts';
 import type { Config } from '../../infra/config/config.ts';
 import type { DigestThreads } from '../../infra/digests/digest-threads.ts';
 import { type DownloadOptions, download, type Told } from '../../infra/download/download.ts';
-import { DownloadFailed, type DownloadFailure } from '../../infra/download/failures.ts';
+import { DownloadFailed, type DownloadFailure, SourceGone } from '../../infra/download/failures.ts';
+import { keptTexts } from '../../infra/download/kept-texts.ts';
 import { bandwidthPerKey, within } from '../../infra/download/pace.ts';
 import { patience } from '../../infra/download/patience.ts';
 import { hostSlots } from '../../infra/download/slots.ts';
@@ -38,6 +39,8 @@ export interface DownloadPorts {
 const firstPauseMs = 100;
 const leastBytesPerStall = 1;
 const mostDocumentBytes = 4 * 1024 ** 2;
+/** Long enough for images that are fetched together; short, since what is wrong in one may be mended at once. */
+const keepSumsMs = 10_000;
 
 export function downloads(config: Config, { threads, tokens, login }: DownloadPorts): Downloads {
   const connections = keptConnections();
@@ -55,6 +58,7 @@ export function downloads(config: Config, { threads, tokens, login }: DownloadPo
     parallel: config['import-connections'],
     patienceMs,
     slots: hostSlots(config['import-host-connections']),
+    keptSums: keptTexts(keepSumsMs),
   } as const satisfies Partial<DownloadOptions>;
   const guard = importGuard(config);
   const rules = {
@@ -76,15 +80,18 @@ export function downloads(config: Config, { threads, tokens, login }: DownloadPo
 
   const described = async (claim: Claim, image: RemoteImage, signal: AbortSignal) => {
     const source = { url: documentUrl(image), headers: await headersFor(claim) };
-    const text = await textOf(source, {
-      ...reach,
-      guard: endpointGuard(image),
-      patience: patience({ patienceMs, firstPauseMs, signal, tell: () => {} }),
-      leastBytesPerStall,
-      signal,
-      mostBytes: mostDocumentBytes,
-      tooLarge: 'What the other image service says of the image is too large',
-    });
+    const text = await ofRemote(
+      image,
+      textOf(source, {
+        ...reach,
+        guard: endpointGuard(image),
+        patience: patience({ patienceMs, firstPauseMs, signal, tell: () => {} }),
+        leastBytesPerStall,
+        signal,
+        mostBytes: mostDocumentBytes,
+        tooLarge: 'What the other image service says of the image is too large',
+      }),
+    );
     return describedBy(text, image, rules);
   };
 
@@ -126,6 +133,19 @@ const reasons = {
   'checksum-mismatch': 'digest-mismatch',
   'source-unavailable': 'source-unavailable',
 } as const satisfies Record<DownloadFailure, IngestFailure>;
+
+/** Whoever asked gave a region and an id, and no URL that could be checked. */
+async function ofRemote<T>({ region, imageId }: RemoteImage, step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    if (!(error instanceof SourceGone)) throw error;
+    throw new SourceGone(
+      `The image service of ${region} answers 404 for image ${imageId}: there is none, or not for you`,
+      error,
+    );
+  }
+}
 
 /** In the words of the log. */
 async function orFailed<T>(step: Promise<T>): Promise<T> {

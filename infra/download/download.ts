@@ -8,6 +8,7 @@ import { type Checkpoints, checkpoints } from './checkpoints.ts';
 import { expectedDigests, nothingExpected } from './expectation.ts';
 import { ChecksumMismatch } from './failures.ts';
 import type { FileState } from './fetch-part.ts';
+import { type KeptTexts, nothingKept } from './kept-texts.ts';
 import { asJson, type Note, noteFor, urlHashOf } from './note.ts';
 import { type Pace, within } from './pace.ts';
 import { patience } from './patience.ts';
@@ -37,6 +38,8 @@ export interface DownloadOptions {
   readonly pace?: Pace;
   readonly slots?: HostSlots;
   readonly connections?: Connections;
+  /** Vendors' files of checksums, where downloads share them. */
+  readonly keptSums?: KeptTexts;
   readonly tell?: (told: Told) => void;
   /** How small a part may be that has a connection of its own. */
   readonly segmentBytes?: number;
@@ -77,6 +80,7 @@ const defaults = {
   firstPauseMs: 100,
   limitBytes: Number.POSITIVE_INFINITY,
   admit: async () => {},
+  keptSums: nothingKept,
   tell: () => {},
   pace: within(),
   segmentBytes: 8 * mebibyte,

@@ -1,5 +1,6 @@
 import type { Expected } from '../../domain/image/events.ts';
 import { SourceLied } from './failures.ts';
+import type { KeptTexts } from './kept-texts.ts';
 import { digestsIn } from './sums.ts';
 import { type TextOptions, textOf } from './text.ts';
 
@@ -15,10 +16,12 @@ const sums = {
 export async function expectedDigests(
   expected: Expected,
   fileUrl: string,
-  options: Omit<TextOptions, keyof typeof sums>,
+  options: Omit<TextOptions, keyof typeof sums> & { readonly keptSums: KeptTexts },
 ): Promise<Readonly<Record<string, string>>> {
-  if (expected.sums === null) return expected.digests;
-  const text = await textOf({ url: expected.sums }, { ...options, ...sums });
+  const { sums: url } = expected;
+  if (url === null) return expected.digests;
+  const load = (): Promise<string> => textOf({ url }, { ...options, ...sums });
+  const text = await options.keptSums(url, load, options.signal);
   const published = digestsIn(text, nameIn(fileUrl));
   for (const [algorithm, hex] of Object.entries(expected.digests))
     if ((published[algorithm] ?? hex) !== hex)
