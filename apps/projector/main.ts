@@ -14,6 +14,7 @@ import { logUnprojectable } from '../log-unprojectable.ts';
 import { runPart } from '../part.ts';
 import { requireSameLog } from '../same-log.ts';
 import { takeOvers } from '../take-overs.ts';
+import { keepForgetting } from './keep-forgetting.ts';
 import { answeredFrom, projections, projectionsFor } from './projections.ts';
 import { runProjector } from './run-projector.ts';
 
@@ -96,6 +97,7 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   });
   await Promise.all([
     auditing,
+    keepForgetting(pool, config['download-history-days'], { logger, stopping }),
     exporting,
     ...kept.map((projection) =>
       runProjector({

@@ -7,6 +7,7 @@ import type { NewEvent, RecordedEvent } from '../../domain/event-log.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import { rebuild } from '../../infra/read-model/rebuild.ts';
+import { forgetDownloads } from '../../infra/retention/forget-downloads.ts';
 import type { DownloadQuery, DownloadRecord } from '../../projections/downloads/downloads.ts';
 import { downloadsProjection } from '../../projections/downloads/projection.ts';
 import { downloadQueries } from '../../projections/downloads/queries.ts';
@@ -64,17 +65,20 @@ describe('the read model of downloads', () => {
   let pool: Pool;
   const log = memoryEventLog({ upcast: (event: RecordedEvent) => event });
 
-  before(async () => {
-    ({ pool } = await testDatabase(migrations));
-    const all = Array.from({ length: count }, (_, index) => eventsOf(index)).flat();
-    await log.append('downloads-2026-05-01-gateway-1-0', all, -1);
-    await rebuild({
+  const build = () =>
+    rebuild({
       projection: downloadsProjection,
       pool,
       log,
       signal: new AbortController().signal,
       onUnprojectable: unexpected,
     });
+
+  before(async () => {
+    ({ pool } = await testDatabase(migrations));
+    const all = Array.from({ length: count }, (_, index) => eventsOf(index)).flat();
+    await log.append('downloads-2026-05-01-gateway-1-0', all, -1);
+    await build();
     await pool.query('analyze');
   });
 
@@ -109,6 +113,30 @@ describe('the read model of downloads', () => {
       assert.deepEqual(all, expected.downloads);
       assert.ok(all.length === 0 || pages > all.length / 300);
     });
+
+  test('forgets what began before the days that are kept, unless it goes on', async () => {
+    const days = (count: number) => new Date(Date.now() - count * 86_400_000).toISOString();
+    await pool.query(
+      `update downloads.download set begun_at = $1, told_at = $1 where id = 'download-8'`,
+      [days(10)],
+    );
+    await pool.query(`update downloads.download set begun_at = $1 where id = 'download-9'`, [
+      days(10),
+    ]);
+    assert.deepEqual(
+      [
+        await forgetDownloads(pool, 11),
+        await forgetDownloads(pool, 9),
+        await forgetDownloads(pool, 9),
+      ],
+      [0, 1, 0],
+    );
+    const { rows } = await pool.query<{ id: string }>(
+      `select id from downloads.download where id in ('download-8', 'download-9')`,
+    );
+    assert.deepEqual(rows, [{ id: 'download-9' }]);
+    await build();
+  });
 
   test('tells no more of what began before the days that are kept', async () => {
     const at = new Date(Date.now() - 10 * 86_400_000).toISOString();
