@@ -3,6 +3,7 @@ export type RefusalCode =
   | 'image-unknown'
   | 'image-exists'
   | 'image-protected'
+  | 'image-held'
   | 'image-not-queued'
   | 'image-not-active'
   | 'wrong-status'

@@ -13,6 +13,7 @@ import { isLimited } from '../../infra/limits/settings.ts';
 import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
+import { openHoldLocks } from '../../infra/retention/hold-locks.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import { bulkQueries } from '../../projections/bulk/queries.ts';
 import type { Images } from '../../projections/images/images.ts';
@@ -64,8 +65,9 @@ export async function runBulk(part: BulkPart): Promise<void> {
   const { quota, close } = quotaOf(config, { log, logger, owner, queries: pool, postgresUrl });
   /** Every call says whose record it is. */
   const personal = { remember: async () => '' };
+  const holdLocks = openHoldLocks(postgresUrl, { log: logger, applicationName, max: 1 });
   const commands = imageCommands({
-    ...{ log, images, visible: shown, personal, decider, quota, passStep },
+    ...{ log, images, visible: shown, personal, decider, quota, holdLocks, passStep },
   });
   const following = new AbortController();
   let tail: Promise<LogTail> | undefined;
@@ -116,6 +118,7 @@ export async function runBulk(part: BulkPart): Promise<void> {
     await (await tail)?.ended;
     await close();
     await shown.close();
+    await holdLocks.close();
     await pool.end();
   }
 }

@@ -10,6 +10,7 @@ import { doctorCommand } from './doctor.ts';
 import { downloadsCommand } from './downloads.ts';
 import { eventsCommand } from './events.ts';
 import { historyCommand } from './history.ts';
+import { holdCommand } from './hold.ts';
 import { metadefsCommand } from './metadefs.ts';
 import { migrateCommand } from './migrate.ts';
 import { policyCommand } from './policy.ts';
@@ -30,6 +31,7 @@ const commands: readonly Command[] = [
   backupCommand,
   deletedCommand,
   restoreCommand,
+  holdCommand,
   eventsCommand,
   historyCommand,
   downloadsCommand,

@@ -8,6 +8,7 @@ import type { MetadefAccess } from '../../domain/metadef/access.ts';
 import { namespaceDecider } from '../../domain/metadef/namespace.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
 import type { ProgressReader } from '../../infra/progress/progress.ts';
+import { type HoldLocks, memoryHoldLocks } from '../../infra/retention/hold-locks.ts';
 import { areSeveral, type Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Metrics, Snapshot } from '../../infra/telemetry/metrics.ts';
@@ -15,6 +16,7 @@ import type { Events } from '../../projections/events/events.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
 import type { Metadefs } from '../../projections/metadefs/metadefs.ts';
 import type { Tasks } from '../../projections/tasks/tasks.ts';
+import { holdRoutes } from './audit/hold-routes.ts';
 import { type AuditPorts, auditRoutes } from './audit/routes.ts';
 import { baseUrlFrom } from './base-url.ts';
 import { type BulkPorts, bulkRoutes } from './bulk/routes.ts';
@@ -91,6 +93,8 @@ export interface AppPorts extends HouseRules {
   readonly uploads: UploadSettings;
   /** Absent where no limit is set. */
   readonly quota?: GatewayQuota;
+  /** Absent where there is one gateway and nobody else. */
+  readonly holdLocks?: HoldLocks;
   readonly events: EventSettings;
   readonly webhooks: WebhookSettings;
   readonly history: Omit<HistoryPorts, 'log'>;
@@ -137,13 +141,14 @@ export interface App {
 /** The API as one Koa application; each of its layers is a line here. */
 export function app(ports: AppPorts): App {
   const { access, images, importMethods, log, logger, metrics, pages, schema } = ports;
-  const { quota = noQuota } = ports;
+  const { quota = noQuota, holdLocks = memoryHoldLocks() } = ports;
   ports.uploads.tail.listenToAll(quota.heard);
   const decider = imageDecider(ports.limits, access);
   const commands = imageCommands({
     ...ports,
     decider,
     quota,
+    holdLocks,
     passStep: ports.uploads.passStep,
   });
   const baseUrl = baseUrlFrom(ports.publicEndpoint);
@@ -247,6 +252,10 @@ export function app(ports: AppPorts): App {
   });
 
   auditRoutes(router, { ...ports.audit, images, imageAccess: access });
+  holdRoutes(router, {
+    ...{ log, history, locks: holdLocks },
+    ...{ personal: ports.personal, visible: ports.visible, access: ports.audit.access },
+  });
 
   const { personal, webhooks } = ports;
   const told = { events: facts, region, imageAccess: access };

@@ -9,9 +9,11 @@ import { type Existing, type Image, isThere } from '../../domain/image/state.ts'
 import type { PassStep } from '../../domain/pipeline-steps.ts';
 import { Refused } from '../../domain/refused.ts';
 import type { PersonalRecords } from '../../infra/personal/records.ts';
+import { type HoldLocks, memoryHoldLocks } from '../../infra/retention/hold-locks.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
 import type { ImageRecord } from '../../projections/images/record.ts';
 import { handleImage } from '../handle-image.ts';
+import { heedingHolds } from '../heeding-holds.ts';
 import type { Call, Trace } from './call.ts';
 import { afterAppend, inTime, metadataOf, seenBy, traced } from './on-behalf.ts';
 import { type GatewayQuota, noQuota, within } from './quota.ts';
@@ -45,6 +47,7 @@ export function imageCommands({
   personal,
   decider,
   quota,
+  holdLocks = memoryHoldLocks(),
   passStep,
 }: {
   log: Pick<EventLog, 'readStream' | 'append'>;
@@ -53,9 +56,11 @@ export function imageCommands({
   personal: PersonalRecords;
   decider: ImageDecider;
   quota: GatewayQuota;
+  /** Absent where nobody else deletes, or places holds. */
+  holdLocks?: HoldLocks;
   passStep: PassStep;
 }): Commands {
-  const handle = handleImage(log, decider);
+  const handle = heedingHolds(handleImage(log, decider), { log, locks: holdLocks });
 
   const append = async (
     call: Call,

@@ -17,6 +17,7 @@ const statusOf = {
   'image-unknown': 404,
   'image-exists': 409,
   'image-protected': 403,
+  'image-held': 409,
   'image-not-queued': 409,
   'image-not-active': 403,
   'wrong-status': 409,

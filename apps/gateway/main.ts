@@ -15,6 +15,7 @@ import { operatorsRules } from '../../infra/policy/operators-rules.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { postgresProgressReader } from '../../infra/progress/postgres.ts';
 import { visible } from '../../infra/read-model/visible.ts';
+import { openHoldLocks } from '../../infra/retention/hold-locks.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { storesOf } from '../../infra/store/stores.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
@@ -177,8 +178,10 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     queries,
     postgresUrl,
   });
+  const holdLocks = openHoldLocks(postgresUrl, { log: logger, applicationName: 'gateway' });
   const { handle, uploads, streams } = app({
     quota,
+    holdLocks,
     ...houseRules,
     log,
     images: nearby.images,
@@ -285,5 +288,6 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   poster.close();
   await audit.close();
   await log.close();
+  await holdLocks.close();
   await Promise.all([queries.end(), leases.end(), besideLog.end()]);
 });

@@ -9,6 +9,7 @@ import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { postgresBoard } from '../../infra/progress/postgres.ts';
+import { openHoldLocks } from '../../infra/retention/hold-locks.ts';
 import { filesystemStaging } from '../../infra/staging/filesystem.ts';
 import { storesOf } from '../../infra/store/stores.ts';
 import { processMetrics } from '../../infra/telemetry/metrics.ts';
@@ -112,6 +113,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   const elsewhere = sessionElsewhere(config);
   const fetcher = downloads(config, { threads, tokens, login: elsewhere });
   const progress = postgresBoard(leases, { logger });
+  const holdLocks = openHoldLocks(postgresUrl, { log: logger, applicationName: 'worker', max: 1 });
   part.ready();
   await runWorker(
     {
@@ -141,6 +143,7 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
       ...(quota === null ? {} : { heard: quota.holds.heard }),
       watch,
       dispatcherLease,
+      holdLocks,
       metrics,
       logger,
       passStep,
@@ -170,5 +173,6 @@ await runPart('worker', process.env, process.argv.slice(2), async (part) => {
   await leaveByteDirs();
   await heartbeat.stop();
   await log.close();
+  await holdLocks.close();
   await Promise.all([pool.end(), besideLog.end(), leases.end()]);
 });

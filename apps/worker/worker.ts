@@ -10,10 +10,12 @@ import type { JobQueue } from '../../infra/jobs/job-queue.ts';
 import type { DeathWatch } from '../../infra/leases/death-watch.ts';
 import type { Lease } from '../../infra/leases/lease.ts';
 import type { ProgressBoard } from '../../infra/progress/progress.ts';
+import { type HoldLocks, memoryHoldLocks } from '../../infra/retention/hold-locks.ts';
 import type { Stores } from '../../infra/store/stores.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Images } from '../../projections/images/images.ts';
 import { handleImage } from '../handle-image.ts';
+import { heedingHolds } from '../heeding-holds.ts';
 import { budgets } from './budgets.ts';
 import type { ConcludePorts } from './conclude.ts';
 import { followLog } from './follower.ts';
@@ -42,6 +44,8 @@ export interface WorkerPorts {
   readonly threads: DigestThreads;
   /** Is given every event of the log. */
   readonly heard?: (event: RecordedEvent) => void;
+  /** Absent where nobody else places holds. */
+  readonly holdLocks?: HoldLocks;
   readonly watch: DeathWatch;
   /** Held by the one worker that turns facts into jobs and scans for garbage. */
   readonly dispatcherLease: Lease;
@@ -71,9 +75,10 @@ export async function runWorker(
   stopping: AbortSignal,
 ): Promise<void> {
   const { owner, log, queue, staging, threads, watch, dispatcherLease, logger } = ports;
+  const { holdLocks: locks = memoryHoldLocks() } = ports;
   const { reconcileIntervalMs = 1_000, leaseIntervalMs = 500, sweepIntervalMs } = times;
   const patienceMs = times.patienceMs ?? 2_000;
-  const handle = handleImage(log);
+  const handle = heedingHolds(handleImage(log), { log, locks });
   const allowed = budgets(times.projectBudget ?? 0, log);
   const sweeping = sweeper({ ...ports, handle });
   const following = headStarts({ staging, threads, log: logger });

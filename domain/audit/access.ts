@@ -13,6 +13,8 @@ export interface AuditAccess {
   /** Throws `not-allowed`. */
   authorizeEntries(caller: Caller): void;
   seesAll(caller: Caller): boolean;
+  /** Of legal holds. Throws `not-allowed`. */
+  authorizeHolds(rule: 'get_legal_holds' | 'set_legal_hold', caller: Caller): void;
   /** Of what the caller's own project owned. */
   allowsOwnProof(caller: Caller): boolean;
 }
@@ -32,6 +34,9 @@ export function auditAccess(policy: Policy): AuditAccess {
       if (!seesAll(caller)) throw proofNotAllowed('get_audit_entries');
     },
     seesAll,
+    authorizeHolds(rule, caller) {
+      if (!isProjectScoped(caller) || !allows(rule, caller)) throw proofNotAllowed(rule);
+    },
     allowsOwnProof: (caller) => isProjectScoped(caller) && allows('get_audit_proof', caller),
   };
 }

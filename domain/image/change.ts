@@ -10,6 +10,7 @@ import {
 } from './attributes.ts';
 import type { CallerCommand, PatchOperation } from './commands.ts';
 import type { Change, ImageEvent, PropertyChange } from './events.ts';
+import { requireProjectNotHeld } from './hold.ts';
 import { isOfLocations, type LocationOperation, movedPlaces, placesOf } from './locations.ts';
 import type { Existing, Image } from './state.ts';
 import { sightAfter } from './visibility.ts';
@@ -46,7 +47,11 @@ export function decideCreation(
 
 /** What `UpdateImage` leads to: the operations in order on one draft, then the difference as facts. */
 export function decideUpdate(
-  { caller, operations }: { caller: Caller; operations: readonly PatchOperation[] },
+  {
+    caller,
+    operations,
+    projectHold,
+  }: Pick<CallerCommand & { type: 'UpdateImage' }, 'caller' | 'operations' | 'projectHold'>,
   state: Existing,
   { limits, access }: Grounds,
 ): readonly ImageEvent[] {
@@ -60,6 +65,7 @@ export function decideUpdate(
       draft = applied(operation, draft);
     }
   guardLimits(draft, limits, state);
+  if (draft.owner !== state.owner) requireProjectNotHeld(state, projectHold);
   return [...differences(state, draft), ...places.facts];
 }
 

@@ -1,3 +1,4 @@
+import type { KnownHold } from '../hold/hold.ts';
 import type { JsonObject } from '../json.ts';
 import type { Caller } from './access.ts';
 import type { AttributeField, Attributes, MemberStatus } from './attributes.ts';
@@ -57,7 +58,10 @@ type Ask<Type extends string, Data> = { readonly type: Type } & Readonly<Data>;
 /** What a caller may ask. Rules are checked against `caller`. */
 export type CallerCommand =
   | Ask<'CreateImage', { caller: Caller; attributes: Attributes } & Reserving>
-  | Ask<'UpdateImage', { caller: Caller; operations: readonly PatchOperation[] } & Reserving>
+  | Ask<
+      'UpdateImage',
+      { caller: Caller; operations: readonly PatchOperation[] } & Reserving & Heeding
+    >
   | Ask<'AddTag', { caller: Caller; tag: string }>
   | Ask<'RemoveTag', { caller: Caller; tag: string }>
   /** `member` is a project id. */
@@ -67,7 +71,7 @@ export type CallerCommand =
   | Ask<'DeactivateImage', { caller: Caller }>
   | Ask<'ReactivateImage', { caller: Caller }>
   /** `keepUntil` (ISO 8601) is when bytes go; absent where deletion is not delayed. */
-  | Ask<'DeleteImage', { caller: Caller; keepUntil?: string }>
+  | Ask<'DeleteImage', { caller: Caller; keepUntil?: string } & Heeding>
   | Ask<'BeginUpload', Arriving>
   /** An upload whose bytes wait in staging for an import. */
   | Ask<'BeginStaging', Arriving>
@@ -82,6 +86,11 @@ export type CallerCommand =
 /** What the owner's quota was asked for room for; refused when that was given up meanwhile. */
 interface Reserving {
   readonly reservation?: string | undefined;
+}
+
+/** What is known of the legal hold on the image's project; see `requireNotHeld`. */
+interface Heeding {
+  readonly projectHold?: KnownHold | null;
 }
 
 /** `owner` is the gateway process that will receive; `declaredSize` is bytes, null when the client did not say. */
@@ -147,8 +156,11 @@ export type PipelineCommand =
     >
   | Ask<'RecordDigests', { uploadId: string; epoch: number; digests: Digests; algorithm: string }>
   /** The time for a restore is over: `at` (ISO 8601) is now. */
-  | Ask<'ScrubImage', { at: string }>
+  | Ask<'ScrubImage', { at: string } & Heeding>
   | Ask<'RestoreImage', Reserving>
+  /** A legal hold; who may ask is decided where it is asked. */
+  | Ask<'PlaceHold', { reason: string }>
+  | Ask<'LiftHold', Record<never, never>>
   /** The process that was to act is dead, and has not begun. */
   | Ask<'AbandonReservation', { reservationId: string }>
   | Ask<'RecordDataRemoved', Record<never, never>>;

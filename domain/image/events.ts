@@ -220,6 +220,10 @@ export type ImageEvent =
    */
   | Fact<'ImageDeletionScheduled', { dueAt: string; uploadId?: string }>
   | Fact<'ImageRestored', Record<never, never>>
+  /** It is not to be deleted; `from` is the reason before, where there was a hold already. */
+  | Fact<'LegalHoldPlaced', { reason: string; from: string | null }>
+  /** `reason` is that of the hold that is over. */
+  | Fact<'LegalHoldLifted', { reason: string }>
   /** `uploadId` as before. */
   | Fact<'ImageDeleted', { uploadId?: string }>
   | ReservationAbandoned

@@ -1,5 +1,6 @@
 import type { Member } from './attributes.ts';
 import type { ImageEvent } from './events.ts';
+import { evolveHold } from './hold.ts';
 import { inserted } from './locations.ts';
 import {
   type Content,
@@ -18,6 +19,8 @@ export function evolve(state: Image, event: ImageEvent): Image {
     if (state.status === 'deleted') return state;
     return { ...state, abandoned: [...(state.abandoned ?? []), event.data.reservationId] };
   }
+  if (event.type === 'LegalHoldPlaced' || event.type === 'LegalHoldLifted')
+    return evolveHold(state, event);
   switch (state.status) {
     case 'absent':
       return event.type === 'ImageCreated'
@@ -36,7 +39,10 @@ export function evolve(state: Image, event: ImageEvent): Image {
   }
 }
 
-function evolveExisting(state: Existing, event: ImageEvent): Image {
+/** Of what happens to an image, but for holds. */
+type Happening = Exclude<ImageEvent, { readonly type: 'LegalHoldPlaced' | 'LegalHoldLifted' }>;
+
+function evolveExisting(state: Existing, event: Happening): Image {
   switch (event.type) {
     case 'ImageUpdated': {
       const fields = Object.fromEntries(event.data.changes.map(({ field, to }) => [field, to]));

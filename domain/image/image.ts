@@ -80,6 +80,8 @@ export const imageDecider = (limits: ImageLimits, access: Access): ImageDecider 
       case 'RecordDigests':
       case 'ScrubImage':
       case 'RestoreImage':
+      case 'PlaceHold':
+      case 'LiftHold':
       case 'AbandonReservation':
       case 'RecordDataRemoved':
         return decideForPipeline(command, state, limits);

@@ -6,6 +6,7 @@ import type { Attributes, ImageLimits } from './attributes.ts';
 import type { CallerCommand, KnownLocation, NewLocation, PatchOperation } from './commands.ts';
 import type { Digests, ImageEvent } from './events.ts';
 import { requireFormats } from './filling.ts';
+import { requireNotHeld } from './hold.ts';
 import type { Existing, Location } from './state.ts';
 import { hashAlgorithm, vouched } from './validation.ts';
 
@@ -28,8 +29,10 @@ export function decideRemovalOfCopy(
   const others = locations.filter(
     (location) => location.store !== store && (readable?.includes(location.store) ?? true),
   );
-  if (others.length === 0 || locations.length === 1)
+  if (others.length === 0 || locations.length === 1) {
+    requireNotHeld(state, undefined);
     throw new Refused('last-location', 'The only copy of an image cannot be removed.');
+  }
   return there.map(removed);
 }
 

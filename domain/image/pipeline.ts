@@ -4,6 +4,7 @@ import type { ImageLimits } from './attributes.ts';
 import type { PipelineCommand } from './commands.ts';
 import { decideRestore, decideScrub } from './deletion.ts';
 import type { ImageEvent } from './events.ts';
+import { decideHold } from './hold.ts';
 import {
   decideAdvance,
   decideCopies,
@@ -66,6 +67,9 @@ export function decideForPipeline(
       return decideScrub(command, state);
     case 'RestoreImage':
       return decideRestore(state);
+    case 'PlaceHold':
+    case 'LiftHold':
+      return decideHold(command, state);
     case 'AbandonReservation':
       return decideAbandonment(command.reservationId, state);
     case 'RecordDataRemoved':

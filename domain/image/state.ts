@@ -65,6 +65,8 @@ type Lasting = Attributes &
   Fenced & {
     /** In the order in which they were added; dormant while the image is not shared. */
     readonly members: readonly Member[];
+    /** Why it is under a legal hold; absent where it is under none. */
+    readonly hold?: string;
   };
 
 /** An import may run on a queued image (a location is being looked at) and on one with bytes (copies). */

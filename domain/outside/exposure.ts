@@ -48,6 +48,8 @@ const imageExposure = {
   ImageReactivated: 'viewers',
   ImageDeletionScheduled: 'viewers',
   ImageRestored: 'viewers',
+  LegalHoldPlaced: 'owner',
+  LegalHoldLifted: 'owner',
   ImageDeleted: 'viewers',
   ReservationAbandoned: 'inside',
   ImageDataRemoved: 'owner',

@@ -130,6 +130,8 @@ const audit = {
   get_audit_checkpoint: '',
   get_audit_entries: 'rule:auditor',
   get_audit_proof: ownHistory,
+  get_legal_holds: 'rule:auditor',
+  set_legal_hold: 'rule:auditor',
 } as const;
 
 /** Bulk imports, which Glance has not. What their items do is asked of the rules of images, one by one. */

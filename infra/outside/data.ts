@@ -95,6 +95,8 @@ export const imageData = {
   ImageReactivated: none,
   ImageDeletionScheduled: z.object({ dueAt: text.describe('ISO 8601.') }),
   ImageRestored: none,
+  LegalHoldPlaced: z.object({ reason: text.describe('For people.'), from: text.nullable() }),
+  LegalHoldLifted: z.object({ reason: text.describe('Of the hold that is over.') }),
   ImageDeleted: none,
   ImageDataRemoved: none,
 } as const satisfies Readonly<Record<OutsideImageType, z.ZodObject>>;

@@ -152,6 +152,7 @@ function ownersOf(
     case 'webhook':
       return [webhookOwner(after) ?? webhookOwner(before), null];
     case 'project':
+    case 'hold':
     case 'recording':
       return [objectOf(streamId), null];
     case 'task':

@@ -15,6 +15,7 @@ export const historyKinds = {
   metadef: 'namespace',
   webhook: 'webhook',
   project: 'project',
+  hold: 'hold',
   recording: 'recording',
   task: 'task',
   import: 'import',

@@ -113,6 +113,8 @@ function foldImage(
         : { work: chore('remove', image.id, recorded, null) };
     case 'ImageCreated':
     case 'ImageRestored':
+    case 'LegalHoldPlaced':
+    case 'LegalHoldLifted':
     case 'ImageDataRemoved':
     case 'ReservationAbandoned':
       return entry;

@@ -43,6 +43,7 @@ const differing: Readonly<Record<string, Needs>> = {
   gateway: { budgetSeconds: 600 },
   cli: { budgetSeconds: 600 },
   audit: { budgetSeconds: 900, packages: [] },
+  retention: { budgetSeconds: 600, packages: [] },
   backup: { budgetSeconds: 600, packages: [] },
   export: { budgetSeconds: 900 },
   bench: { budgetSeconds: 300 },

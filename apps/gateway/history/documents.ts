@@ -100,7 +100,11 @@ const storesOf = (locations: Json): Json =>
 function detailsOf({ kind, type, data }: ChangeRecord, { seesAll }: HistoryReader): JsonObject {
   const known = Object.hasOwn(outsideData, type) && ['image', 'namespace', 'import'].includes(kind);
   const told =
-    seesAll || kind === 'recording' ? data : known ? toldOf(type as OutsideType, data) : {};
+    seesAll || kind === 'recording' || kind === 'hold'
+      ? data
+      : known
+        ? toldOf(type as OutsideType, data)
+        : {};
   return Object.keys(told).length === 0 ? {} : { details: told };
 }
 

@@ -92,7 +92,7 @@ export function historyRoutes(router: GatewayRouter, ports: HistoryRoutePorts): 
     access.authorizeOwn(rule, caller);
     const filter: HistoryFilter = {
       project,
-      kinds: ['project', 'recording', 'webhook', 'import', 'task'],
+      kinds: ['project', 'recording', 'hold', 'webhook', 'import', 'task'],
     };
     const asked = { path: ctx.path, parameters, filter };
     ctx.body = (await historyPage(ports, reader, asked)).document;
