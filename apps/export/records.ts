@@ -1,3 +1,4 @@
+import { type DownloadEvent, isDownloadStream } from '../../domain/download-record/events.ts';
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { ExportRecord } from '../../domain/export/record.ts';
 import type { RequestRefused } from '../../domain/request-refused.ts';
@@ -81,15 +82,23 @@ function untold({
 }: RecordedEvent): ChangeRecord {
   const kind = historyKindOf(streamId) ?? streamId.slice(0, streamId.indexOf('-'));
   const isRefusal = kind === 'refusals';
+  const download = isDownloadStream(streamId)
+    ? (data as unknown as DownloadEvent['data'])
+    : undefined;
   return {
     ...{ type, position, revision, recordedAt, metadata, data },
     eventId: id,
     // Kinds are a closed set for who asks history; here the stream's own word does.
     kind: kind as ChangeRecord['kind'],
-    object: isRefusal ? (data as RequestRefused['data']).target : objectOf(streamId),
-    projectId: metadata.actor.kind === 'user' ? metadata.actor.projectId : null,
+    object:
+      download?.imageId ??
+      (isRefusal ? (data as RequestRefused['data']).target : objectOf(streamId)),
+    projectId: download === undefined ? projectOf(metadata) : download.owner,
     formerProjectId: null,
     inside: true,
     differences: [],
   };
 }
+
+const projectOf = ({ actor }: RecordedEvent['metadata']): string | null =>
+  actor.kind === 'user' ? actor.projectId : null;

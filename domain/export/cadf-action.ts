@@ -22,6 +22,7 @@ const actions: readonly (readonly [ending: RegExp, action: CadfAction])[] = [
   [/(Deactivated|Disabled)$/, 'disable'],
   [/(Activated|Reactivated|Enabled)$/, 'enable'],
   [/(Restored|Revived)$/, 'restore'],
+  [/^DownloadRecordingSet$/, 'configure'],
   [/(Downloaded|Read|Served)$/, 'read'],
   [/Download(s|ed)?[A-Z]\w*$/, 'read'],
   [/^(Backup|\w+BackedUp)/, 'backup'],
