@@ -15,7 +15,7 @@ import { runPart } from '../part.ts';
 import { requireSameLog } from '../same-log.ts';
 import { takeOvers } from '../take-overs.ts';
 import { keepForgetting } from './keep-forgetting.ts';
-import { answeredFrom, projections, projectionsFor } from './projections.ts';
+import { answeredFrom, lookedBackAt, projections, projectionsFor } from './projections.ts';
 import { runProjector } from './run-projector.ts';
 
 /** One that writes, one that looks after generations; and one more for all, so that rebuilds never wait for each other; two for the audit tree, two for the export. */
@@ -26,6 +26,12 @@ const longestLeaseMs = 2000;
 
 /** Read models that no success waits for take in what comes in this time at once: a tenth of the commits under load. */
 const gatherMs = 10;
+/** What is looked back at waits a little longer: whoever looks back waits for it, and nobody else. */
+const gatherPastMs = 50;
+const gatherFor = (name: string): number => {
+  if (answeredFrom.includes(name)) return 0;
+  return lookedBackAt.includes(name) ? gatherPastMs : gatherMs;
+};
 
 await runPart('projector', process.env, process.argv.slice(2), async (part) => {
   const { config, log: logger, owner, stopping, passStep } = part;
@@ -105,7 +111,7 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
         pool,
         log: followed,
         mover,
-        gatherMs: answeredFrom.includes(projection.name) ? 0 : gatherMs,
+        gatherMs: gatherFor(projection.name),
         logger: logger.child({ model: projection.name }),
         lease: lease(leases, {
           name: `projector-${projection.name}`,

@@ -38,3 +38,6 @@ export const answeredFrom: readonly string[] = [
   metadefsProjection.name,
   tasksProjection.name,
 ];
+
+/** Whoever asks them waits until they have what he may know of. */
+export const lookedBackAt: readonly string[] = [historyProjection.name, downloadsProjection.name];

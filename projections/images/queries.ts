@@ -3,17 +3,19 @@ import type { Images } from './images.ts';
 import { askOf, listed, partsOf, planNames, storable } from './listing.ts';
 import type { ImageRecord, Work } from './record.ts';
 import { recordColumns, recordFrom, type Values } from './record-from.ts';
+import { together } from './together.ts';
 
 /** Queries over the views of the read model, which name the live generation: each sees one generation only. */
 export function imageQueries(pool: Pool): Images {
   const rows = askOf(pool);
   const readPart = partsOf(rows, undefined, planNames('images-list'));
 
-  const show = async (imageId: string): Promise<ImageRecord | undefined> => {
-    if (!storable(imageId)) return undefined;
-    const [row] = await rows('images-show', showText, [imageId]);
-    return row === undefined ? undefined : recordFrom(row);
-  };
+  const shown = together(async (imageIds: readonly string[]) => {
+    const found = await rows('images-show', showText, [imageIds]);
+    return new Map(found.map(recordFrom).map((record) => [record.id, record]));
+  });
+  const show = async (imageId: string): Promise<ImageRecord | undefined> =>
+    storable(imageId) ? shown(imageId) : undefined;
 
   return {
     show,
@@ -36,7 +38,7 @@ export function imageQueries(pool: Pool): Images {
   };
 }
 
-const showText = `select ${recordColumns} from images.image where id = $1`;
+const showText = `select ${recordColumns} from images.image where id = any($1)`;
 
 const namedKeysText = `
   select unnest(store_keys) from images.image where store_keys && $1::text[]
