@@ -7,8 +7,8 @@ import type { Cursors, Reach } from '../../infra/export/cursors.ts';
 import { Refused, type Sink } from '../../infra/export/sink.ts';
 import type { Lease } from '../../infra/leases/lease.ts';
 import type { Log } from '../../infra/postgres/log.ts';
+import { reasonOf } from '../reason.ts';
 import { acknowledge, beginningOf } from './beginning.ts';
-import { reasonOf } from './reason.ts';
 import { type RecordPorts, recordsOf } from './records.ts';
 
 export interface ExportPorts extends RecordPorts {
@@ -71,6 +71,8 @@ export async function exportTo(
   /** Records since the log was told, without those that tell of exports, which would never end. */
   let unacknowledged = 0;
   let acknowledgedAt = performance.now();
+  const hangUp = (): void => sink?.hangUp();
+  signal.addEventListener('abort', hangUp, { once: true });
   const pause = (ms: number) => delay(ms, undefined, { signal }).catch(() => {});
 
   const requireOurs = async (): Promise<void> => {
@@ -121,8 +123,9 @@ export async function exportTo(
   };
 
   const complain = async (error: unknown): Promise<void> => {
+    if (signal.aborted) throw new TurnOver();
     const isRefused = error instanceof Refused;
-    const reason = reasonOf(error);
+    const reason = reasonOf(error).replaceAll(/\s*\n\s*/g, ' ');
     if (reason !== said)
       logger.warn({ err: error, target: target.id }, 'an audit export is held up; trying again');
     said = reason;
@@ -155,6 +158,7 @@ export async function exportTo(
   } catch (error) {
     if (!(error instanceof TurnOver)) throw error;
   } finally {
+    signal.removeEventListener('abort', hangUp);
     await sink?.close().catch(() => {});
   }
 }

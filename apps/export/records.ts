@@ -81,7 +81,6 @@ function untold({
   data,
 }: RecordedEvent): ChangeRecord {
   const kind = historyKindOf(streamId) ?? streamId.slice(0, streamId.indexOf('-'));
-  const isRefusal = kind === 'refusals';
   const download = isDownloadStream(streamId)
     ? (data as unknown as DownloadEvent['data'])
     : undefined;
@@ -90,14 +89,19 @@ function untold({
     eventId: id,
     // Kinds are a closed set for who asks history; here the stream's own word does.
     kind: kind as ChangeRecord['kind'],
-    object:
-      download?.imageId ??
-      (isRefusal ? (data as RequestRefused['data']).target : objectOf(streamId)),
+    object: download?.imageId ?? aboutWhat(kind, streamId, data),
     projectId: download === undefined ? projectOf(metadata) : download.owner,
     formerProjectId: null,
     inside: true,
     differences: [],
   };
+}
+
+/** Streams of refusals and of erasures are of no one thing: what it is their events say. */
+function aboutWhat(kind: string, streamId: string, data: RecordedEvent['data']): string | null {
+  if (kind === 'refusals') return (data as RequestRefused['data']).target;
+  if (kind === 'erasure' && typeof data.userId === 'string') return data.userId;
+  return objectOf(streamId);
 }
 
 const projectOf = ({ actor }: RecordedEvent['metadata']): string | null =>

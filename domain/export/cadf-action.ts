@@ -23,6 +23,7 @@ const actions: readonly (readonly [ending: RegExp, action: CadfAction])[] = [
   [/(Activated|Reactivated|Enabled)$/, 'enable'],
   [/(Restored|Revived)$/, 'restore'],
   [/^DownloadRecordingSet$/, 'configure'],
+  [/^DownloadLost$/, 'stop'],
   [/(Downloaded|Read|Served)$/, 'read'],
   [/Download(s|ed)?[A-Z]\w*$/, 'read'],
   [/^(Backup|\w+BackedUp)/, 'backup'],

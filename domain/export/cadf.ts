@@ -38,7 +38,10 @@ const targetTypes: Readonly<Record<string, string>> = {
   task: 'data/workload/task',
   import: 'data/workload/job',
   export: 'data/config/export',
-  erasure: 'data/security/account/user',
+  erasure: 'data/security/account',
+  hold: 'data/security/project',
+  recording: 'data/security/project',
+  restore: service,
   download: 'data/image/download',
   downloads: 'data/image/download',
 };

@@ -18,6 +18,7 @@ export async function httpSink(target: HttpTarget, { document }: Format): Promis
       requireTaken(await client.post({ 'Content-Type': type, ...headers }, body));
     },
     async idle() {},
+    hangUp: client.close,
     async close() {
       client.close();
     },

@@ -24,6 +24,7 @@ export async function otlpSink(
       requireAllTaken(answer.body);
     },
     async idle() {},
+    hangUp: client.close,
     async close() {
       client.close();
     },

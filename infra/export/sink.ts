@@ -14,6 +14,8 @@ export interface Sink {
   send(records: readonly ExportRecord[]): Promise<void>;
   /** While there is nothing to send. */
   idle(): Promise<void>;
+  /** Ends what waits for an answer: it rejects at once. */
+  hangUp(): void;
   close(): Promise<void>;
 }
 

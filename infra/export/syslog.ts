@@ -21,14 +21,17 @@ const mostAtOnce = 500;
 export async function syslogSink(target: SyslogTarget, format: Format): Promise<Sink> {
   const material = await tlsMaterial(target);
   const frame = framing(target, format);
+  let socket: Socket | undefined;
   return {
     most: mostAtOnce,
     reach: undefined,
     async send(records) {
       const frames = Buffer.from(records.map(frame).join(''));
-      await delivered(connectionTo(target, material), frames, target['timeout-ms']);
+      socket = connectionTo(target, material);
+      await delivered(socket, frames, target['timeout-ms']);
     },
     async idle() {},
+    hangUp: () => void socket?.destroy(),
     async close() {},
   };
 }

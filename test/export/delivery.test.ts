@@ -6,6 +6,7 @@ import type { History } from '../../projections/history/history.ts';
 import { until } from '../support/until.ts';
 import { exporterProcess } from './exporter-process.ts';
 import { collapsed, dice, exportSite, fact, noHistory, type Site, target } from './site.ts';
+import { syslogReceiver } from './syslog-receiver.ts';
 import { saying, taking, type WebReceiver, webReceiver } from './web-receiver.ts';
 
 interface Told {
@@ -222,6 +223,32 @@ describe('An export', () => {
     site.start(target(post(receiver)));
     await until('it again', () => toldTo(receiver).length > before);
     assert.equal(toldTo(receiver)[before]?.position, '5');
+  });
+
+  test('ends at once, though nobody answers', async (t) => {
+    const site = await exportSite(t);
+    const receiver = await webReceiver();
+    const silent = await syslogReceiver();
+    silent.stall();
+    await site.append(1);
+    let asked = 0;
+    receiver.answerWith(() => {
+      asked += 1;
+    });
+    const patient = { 'timeout-ms': 600_000 };
+    const exporting = [
+      site.start(target(post(receiver, patient))),
+      site.start(target(post(receiver, { ...patient, id: 'collector', type: 'otlp' }))),
+      site.start(
+        target({
+          ...{ id: 'syslog', type: 'syslog', host: '127.0.0.1', port: silent.port, tls: false },
+          ...patient,
+        }),
+      ),
+    ];
+    await until('all to wait', () => asked === 2 && silent.connections === 1);
+    await Promise.all(exporting.map(({ stop }) => stop()));
+    assert.ok((await site.cursors.standings()).every(({ error }) => error === null));
   });
 
   test('is ended by who claims its target', async (t) => {

@@ -14,6 +14,8 @@ export interface SyslogReceiver {
   /** What was not allowed. */
   readonly faults: readonly string[];
   readonly connections: number;
+  /** Reads nothing more, from now on until it comes back: what is sent lies in its kernel. */
+  stall(): void;
   /** Stops listening and resets every connection, whatever lies unread in it. */
   die(): Promise<void>;
   comeBack(): Promise<void>;
@@ -28,6 +30,7 @@ export async function syslogReceiver({ tls = false } = {}): Promise<SyslogReceiv
   const identification = tls ? await selfSigned('127.0.0.1') : undefined;
   let connections = 0;
   let staysOpen = false;
+  let isStalled = false;
   let server: Server = createTcp();
 
   const take = (socket: Socket): void => {
@@ -50,6 +53,7 @@ export async function syslogReceiver({ tls = false } = {}): Promise<SyslogReceiv
     });
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
+    if (isStalled) socket.pause();
   };
 
   const listen = async (port: number): Promise<void> => {
@@ -82,7 +86,14 @@ export async function syslogReceiver({ tls = false } = {}): Promise<SyslogReceiv
     get connections() {
       return connections;
     },
-    comeBack: () => listen(port),
+    stall() {
+      isStalled = true;
+      for (const socket of sockets) socket.pause();
+    },
+    comeBack() {
+      isStalled = false;
+      return listen(port);
+    },
     stayOpen(stays) {
       staysOpen = stays;
     },

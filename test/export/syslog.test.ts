@@ -71,6 +71,11 @@ for (const tls of [false, true])
       for (let death = 0; death < 8; death += 1) {
         await site.append(40);
         await delay(upTo(60));
+        if (death % 2 === 0) {
+          // What was written by now is in nobody's hands but the kernel's, which forgets it.
+          receiver.stall();
+          await site.append(20);
+        }
         await receiver.die();
         await site.append(upTo(20));
         await delay(upTo(30));

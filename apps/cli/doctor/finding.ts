@@ -1,3 +1,5 @@
+import { reasonOf } from '../../reason.ts';
+
 /** What one look at something came to. */
 export interface Finding {
   /** What was looked at: `redis`, `store fast`. */
@@ -32,14 +34,6 @@ export async function examine(
     found('fail')([reasonOf(error), advice].filter((part) => part !== '').join('; '));
   }
   return findings;
-}
-
-/** The innermost causes: what wraps them says less. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error) return reasonOf(error.cause);
-  return error.message || ('code' in error ? String(error.code) : error.name);
 }
 
 const oneLine = (text: string): string => withoutPasswords(text).replaceAll(/\s*\n\s*/g, ' ');

@@ -5,7 +5,8 @@ import { notificationsLane } from '../../../infra/bus/nats/notifications-lane.ts
 import { type StreamShape, shapeDifferences, streamInfo } from '../../../infra/bus/nats/streams.ts';
 import type { Config } from '../../../infra/config/config.ts';
 import { busPlace, natsAccess } from '../../nats.ts';
-import { examine, type Finding, type Findings, reasonOf } from './finding.ts';
+import { reasonOf } from '../../reason.ts';
+import { examine, type Finding, type Findings } from './finding.ts';
 
 const withinMs = 5_000;
 

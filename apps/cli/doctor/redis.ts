@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import type { Config } from '../../../infra/config/config.ts';
-import { examine, type Finding, type Findings, reasonOf } from './finding.ts';
+import { reasonOf } from '../../reason.ts';
+import { examine, type Finding, type Findings } from './finding.ts';
 
 const withinMs = 5_000;
 /** BullMQ warns below it. */

@@ -1,8 +1,7 @@
-/** Why something failed, in one line for people: the innermost causes, since what wraps them says less. */
+/** Why something failed, for people: the innermost causes, since what wraps them says less. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error) return reasonOf(error.cause);
-  const said = error.message || ('code' in error ? String(error.code) : error.name);
-  return said.replaceAll(/\s*\n\s*/g, ' ');
+  return error.message || ('code' in error ? String(error.code) : error.name);
 }
