@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { readManifest } from '../../apps/bulk/manifest/read.ts';
 import type { Api } from '../../apps/cli/bulk/api.ts';
 import { filesOf } from '../../apps/cli/bulk/import.ts';
@@ -12,6 +18,7 @@ import { manifestOfStreams } from '../../apps/cli/bulk/simplestreams.ts';
 import { withFiles } from '../../apps/cli/bulk/sources.ts';
 import { onlyNamed } from '../../apps/cli/bulk/uploads.ts';
 
+const main = fileURLToPath(new URL('../../apps/cli/main.js', import.meta.url));
 const base = 'https://images.example.org/releases/';
 
 /** The sources of an index whose only disk is at `path`. */
@@ -98,6 +105,26 @@ describe('daguerre import', () => {
       message:
         'line 2, image 1, source: there is no file /srv/none/gone.raw\nline 3, image 2, source: / is no file',
     });
+  });
+
+  test('says what became of it when Ctrl-C comes while the import is being asked for', async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'daguerre-interrupted-'));
+    t.after(() => rm(directory, { recursive: true }));
+    const manifest = join(directory, 'images.json');
+    await writeFile(manifest, '[{"name":"one","source":"https://example.org/one.raw"}]');
+    // Takes the request, and never answers.
+    const service = createServer().listen(0, '127.0.0.1');
+    const asked = once(service, 'request');
+    t.after(() => service.close().closeAllConnections());
+    await once(service, 'listening');
+    const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+    const child = spawn(process.execPath, [main, 'import', manifest, '--url', url]);
+    const said = text(child.stderr);
+    await asked;
+    child.kill('SIGINT');
+    const [code] = await once(child, 'exit');
+    assert.equal(code, 130);
+    assert.match(await said, /daguerre imports list says whether it is there/);
   });
 
   test('says who cannot be reached, and why', async () => {

@@ -67,6 +67,20 @@ describe('the view of an import', () => {
     assert.ok(written.every((line) => !line.includes('\u001b')));
   });
 
+  test('says what an image waits for, with and without a terminal', () => {
+    const [item] = document(0).in_work ?? [];
+    assert.ok(item);
+    const waiting = {
+      ...document(0),
+      in_work: [{ ...item, name: 'late', message: 'the host\nis away' }],
+    };
+    for (const columns of [120, undefined]) {
+      const { view, written } = shownOn(columns);
+      view.show(waiting, 0);
+      assert.match(written[0] ?? '', /late.* waits: the host\?is away\n/);
+    }
+  });
+
   test('writes sizes and times for people', () => {
     assert.deepEqual([0, 1023, 1024, 5 * 1024 ** 3].map(sizeText), [
       '0 B',

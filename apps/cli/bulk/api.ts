@@ -74,6 +74,7 @@ function messageIn(status: number, text: string): string {
     return said.filter((line) => line !== undefined).join('\n');
   } catch {
     const plain = text.replace(/<title>.*<\/title>|<[^>]*>/gs, ' ').replace(/\s+/g, ' ');
-    return `${status}: ${plain.trim()}`;
+    const said = plain.trim();
+    return said.startsWith(`${status} `) ? said : `${status}: ${said}`;
   }
 }

@@ -14,6 +14,7 @@ import { type Arguments, argumentsFrom, cloudHelp } from './arguments.ts';
 import { cloudFrom } from './cloud.ts';
 import type { ImportDocument } from './documents.ts';
 import { failuresOf, follow } from './follow.ts';
+import { unlessInterrupted } from './interruption.ts';
 import { manifestOfGlance, type OtherGlance, passedOn } from './other-glance.ts';
 import { reach } from './reach.ts';
 import { manifestOfStreams } from './simplestreams.ts';
@@ -77,7 +78,9 @@ export const importCommand: Command = {
     const given = argumentsFrom(args, options, environment);
     if (given.has('schema')) return print(`${JSON.stringify(manifestJsonSchema, undefined, 2)}\n`);
     const api = apiOf(given.cloud());
-    const { manifest, open } = await askedFor(given, environment);
+    const asked = await unlessInterrupted(askedFor(given, environment));
+    if (asked === undefined) return interrupted('Nothing was asked for yet.');
+    const { manifest, open } = asked;
     const named = { ...manifest, ...saidOf(given) };
     const body = JSON.stringify(named);
     const request = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body };
@@ -85,7 +88,9 @@ export const importCommand: Command = {
       const dry = await api.json<DryRun>('/bulk/v1/imports?dry_run=true', request);
       return print(given.has('json') ? `${JSON.stringify(dry, undefined, 2)}\n` : dryText(dry));
     }
-    const accepted = await api.json<ImportDocument>('/bulk/v1/imports', request);
+    const accepted = await unlessInterrupted(api.json<ImportDocument>('/bulk/v1/imports', request));
+    if (accepted === undefined)
+      return interrupted('It was being asked for: daguerre imports list says whether it is there.');
     if (!given.has('json')) print(`import ${accepted.id} of ${accepted.images} images\n`);
     return waitedFor(api, accepted, given, named, open);
   },
@@ -94,6 +99,11 @@ export const importCommand: Command = {
 function print(text: string): number {
   process.stdout.write(text);
   return 0;
+}
+
+function interrupted(what: string): number {
+  process.stderr.write(`\n${what}\n`);
+  return 130;
 }
 
 const saidOf = (given: Arguments): Partial<Manifest> => {
@@ -260,8 +270,8 @@ async function waitedFor(
     return 0;
   }
   const stop = new AbortController();
-  const interrupted = (): void => stop.abort();
-  process.once('SIGINT', interrupted);
+  const interrupt = (): void => stop.abort();
+  process.once('SIGINT', interrupt);
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const sources = manifest.images.map(({ source }) => source);
   const named = onlyNamed(sources, open);
@@ -269,7 +279,7 @@ async function waitedFor(
   const quiet = { show() {}, end() {} };
   const last = await follow(api, id, stop.signal, ...(has('json') ? [quiet] : []));
   await uploading?.catch((error: Error) => say(error.message));
-  process.off('SIGINT', interrupted);
+  process.off('SIGINT', interrupt);
   if (stop.signal.aborted) {
     if (has('cancel')) {
       await api.send(`/bulk/v1/imports/${id}/cancel`, { method: 'POST' });

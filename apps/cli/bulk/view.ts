@@ -17,6 +17,7 @@ export interface View {
 
 const barWidth = 24;
 const mostItems = 12;
+const mostWaiting = 3;
 const lineEveryMs = 5_000;
 /** The rate is that of the last while: what was long ago says nothing of what is left. */
 const rateOverMs = 30_000;
@@ -72,7 +73,12 @@ function lines(screen: Screen, rate: Rate): View {
       if (document.status === status && now - shownAt < lineEveryMs) return;
       status = document.status;
       shownAt = now;
-      screen.write(`${summary(document, measured)}\n`);
+      const waits = (document.in_work ?? []).filter(({ message }) => message !== null);
+      const shown = waits
+        .slice(0, mostWaiting)
+        .map((item) => `  ${nameOf(item)} waits: ${item.message}`);
+      const all = [summary(document, measured), ...shown].map((line) => `${plain(line)}\n`);
+      screen.write(all.join(''));
     },
     end() {},
   };
@@ -91,7 +97,8 @@ function bars(screen: Screen, rate: Rate): View {
         const done = item.bytes ?? 0;
         const amount = total > 0 ? `${sizeText(done)} of ${sizeText(total)}` : item.status;
         const speed = item.bytes_per_second ? `, ${sizeText(item.bytes_per_second)}/s` : '';
-        return `  ${bar(total > 0 ? done / total : 0)} ${nameOf(item)}  ${amount}${speed}`;
+        const why = item.message === null ? '' : `, waits: ${item.message}`;
+        return `  ${bar(total > 0 ? done / total : 0)} ${nameOf(item)}  ${amount}${speed}${why}`;
       });
       const more =
         inWork.length > shown.length ? [`  and ${inWork.length - shown.length} more`] : [];
@@ -114,8 +121,9 @@ const bar = (share: number): string => {
 };
 
 /** Names are others' text: nothing in them may move the cursor. */
+const plain = (line: string): string => line.replace(/\p{Cc}/gu, '?');
 const cut = (line: string, columns: number): string =>
-  [...line.replace(/\p{Cc}/gu, '?')].slice(0, Math.max(1, columns - 1)).join('');
+  [...plain(line)].slice(0, Math.max(1, columns - 1)).join('');
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 export function sizeText(bytes: number): string {

@@ -33,7 +33,7 @@ export const bulkDocument = (
 /** An item as it is shown. */
 export const itemDocument = (
   item: ItemRecord,
-  progress?: Pick<ImportProgress, 'done' | 'total' | 'rate'>,
+  progress?: Pick<ImportProgress, 'done' | 'total' | 'rate' | 'waiting'>,
 ) => ({
   item: item.item,
   name: item.name,
@@ -43,7 +43,8 @@ export const itemDocument = (
   image: item.imageId,
   attempt: item.attempt,
   reason: item.reason,
-  message: item.message,
+  /** Why it ended so; of one that is in work, what it waits for. */
+  message: item.message ?? progress?.waiting ?? null,
   bytes: item.bytes ?? progress?.done ?? null,
   bytes_total: item.bytes ?? progress?.total ?? item.expectedBytes,
   bytes_per_second: progress?.rate ?? null,
