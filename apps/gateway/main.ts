@@ -44,6 +44,7 @@ import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { app } from './app.ts';
 import { openAudit } from './audit/open.ts';
 import { recordDownloads } from './downloads/record.ts';
+import { settleLost } from './downloads/settle-lost.ts';
 import { recordingSwitches } from './downloads/switches.ts';
 import { usualPace } from './events/stream.ts';
 import { houseRulesFrom } from './house-rules.ts';
@@ -171,6 +172,13 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     now: () => new Date(),
   });
 
+  const downloadRecords = downloadQueries(queries, { keepDays: config['download-history-days'] });
+  const lost = settleLost({
+    ...{ log, logger, records: downloadRecords },
+    visible: downloadsShown,
+    isDead: watch.isDead,
+  });
+
   const { quota, close: closeQuota } = quotaOf(config, {
     log,
     logger,
@@ -240,7 +248,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     downloads: {
       recorder: downloads,
       switches,
-      records: downloadQueries(queries, { keepDays: config['download-history-days'] }),
+      records: downloadRecords,
       visible: downloadsShown,
       isDead: watch.isDead,
     },
@@ -267,6 +275,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   streams.stop();
   await server.stop(graceMs, uploads.stop);
   await downloads.stop();
+  await lost.stop();
   await refusals.stop();
   closeIdentity();
   closeRegions();

@@ -8,8 +8,10 @@ import type { Extent } from '../staging.ts';
  *     ImageDownloaded    what was sent so far, all of it: again and again while it goes on, and a last time when it has
  *                        ended. The newest tells everything
  *
- * One without an end is of a gateway that died: it began, and how far it got is known up to what was told last. Outside
- * nobody is told (`domain/outside/exposure.ts`): who reads what is for the image's owner and for auditors.
+ *     DownloadLost       the gateway died: how far it got is known up to what was told last. Another gateway says so, once;
+ *                        what comes behind it is of one that was only taken for dead
+ *
+ * Outside nobody is told (`domain/outside/exposure.ts`): who reads what is for the image's owner and for auditors.
  */
 export type DownloadEvent =
   | {
@@ -52,6 +54,15 @@ export type DownloadEvent =
         /** Nothing comes behind this. */
         readonly ended: boolean;
       };
+    }
+  | {
+      readonly type: 'DownloadLost';
+      readonly data: {
+        readonly downloadId: string;
+        readonly imageId: string;
+        readonly owner: string | null;
+        readonly writer: string;
+      };
     };
 
 /** The first byte, and the one behind the last. */
@@ -65,5 +76,8 @@ export const sentExtent = ({ start, end }: Extent): SentExtent => [start, end];
  */
 export const downloadStream = (at: Date, writer: string, number: number): string =>
   `downloads-${at.toISOString().slice(0, 10)}-${writer}-${number}`;
+
+/** Of its own, so that of all gateways that want to say so one does. */
+export const lostDownloadStream = (downloadId: string): string => `downloads-lost-${downloadId}`;
 
 export const isDownloadStream = (streamId: string): boolean => streamId.startsWith('downloads-');

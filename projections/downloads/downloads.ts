@@ -24,6 +24,8 @@ export interface DownloadRecord {
   readonly toldPosition: bigint;
   readonly toldAt: Date;
   readonly ended: boolean;
+  /** Its gateway died, as far as others know. */
+  readonly lost: boolean;
   /** Null until something was told. */
   readonly sent: Sent | null;
 }
@@ -75,4 +77,6 @@ export interface DownloadPage {
 /** Who read which bytes. */
 export interface Downloads {
   page(query: DownloadQuery): Promise<DownloadPage>;
+  /** Some that are neither ended nor lost, and of which nothing was told for so long; those of the longest time. */
+  silent(forMs: number): Promise<readonly DownloadRecord[]>;
 }

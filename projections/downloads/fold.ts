@@ -8,7 +8,7 @@ export type DownloadParts = { readonly download: DownloadRecord };
 export const downloadIdOf = ({ streamId, data }: RecordedEvent): string | undefined =>
   isDownloadStream(streamId) && typeof data.downloadId === 'string' ? data.downloadId : undefined;
 
-/** What is told last is told whole; nothing comes behind an end, not even that end once more. */
+/** What is told last is told whole; nothing comes behind an end, not even that end once more. Who is told of was not lost. */
 export function fold(entry: Entry<DownloadParts>, recorded: RecordedEvent): Entry<DownloadParts> {
   const { type, data } = recorded as unknown as DownloadEvent;
   const { position, recordedAt, metadata, id } = recorded;
@@ -19,11 +19,14 @@ export function fold(entry: Entry<DownloadParts>, recorded: RecordedEvent): Entr
       download: {
         ...begun,
         ...{ id: downloadId, position, eventId: id, begunAt: recordedAt, metadata },
-        ...{ toldPosition: position, toldAt: recordedAt, ended: false, sent: null },
+        ...{ toldPosition: position, toldAt: recordedAt, ended: false, lost: false, sent: null },
       },
     };
   }
-  if (type !== 'ImageDownloaded' || download === undefined || download.ended) return entry;
+  if (download === undefined || download.ended) return entry;
+  const told = { ...download, toldPosition: position, toldAt: recordedAt };
+  if (type === 'DownloadLost') return { download: { ...told, lost: true } };
+  if (type !== 'ImageDownloaded') return entry;
   const { downloadId: _, imageId: __, owner: ___, ended, ...sent } = data;
-  return { download: { ...download, toldPosition: position, toldAt: recordedAt, ended, sent } };
+  return { download: { ...told, lost: false, ended, sent } };
 }

@@ -12,6 +12,7 @@ export interface DownloadRow {
   readonly told_position: string | bigint | number;
   readonly told_at: string | Date;
   readonly ended: boolean;
+  readonly lost: boolean;
   /** The rest of it, as JSON. */
   readonly record: string;
 }
@@ -26,6 +27,7 @@ const downloadTable: Table<DownloadRecord> = {
     told_position: 'bigint not null',
     told_at: 'timestamptz(3) not null',
     ended: 'boolean not null',
+    lost: 'boolean not null',
     record: 'text not null',
   },
   storage: 'fillfactor = 80',
@@ -37,8 +39,9 @@ const downloadTable: Table<DownloadRecord> = {
     download_by_actor: '(actor, position)',
     download_by_position: '(position)',
     download_by_age: '(begun_at)',
+    download_open: '(told_at) where not ended and not lost',
   },
-  toJson({ id: _, imageId, owner, position, begunAt, toldPosition, toldAt, ended, ...rest }) {
+  toJson({ id: _, imageId, owner, position, begunAt, toldPosition, toldAt, ended, lost, ...rest }) {
     const { actor } = rest.metadata;
     return {
       image: imageId,
@@ -49,6 +52,7 @@ const downloadTable: Table<DownloadRecord> = {
       told_position: String(toldPosition),
       told_at: toldAt.toISOString(),
       ended,
+      lost,
       record: JSON.stringify(rest),
     } satisfies JsonObject;
   },
@@ -70,12 +74,13 @@ export const downloadFrom = (row: DownloadRow): DownloadRecord => ({
   toldPosition: BigInt(row.told_position),
   toldAt: new Date(row.told_at),
   ended: row.ended,
+  lost: row.lost,
 });
 
 /** The read model behind `Downloads`: the view `downloads.download`. */
 export const downloadsProjection: Projection<DownloadParts> = {
   name: 'downloads',
-  version: 1,
+  version: 2,
   tables: { download: downloadTable },
   keyOf: downloadIdOf,
   fold,

@@ -4,6 +4,7 @@ import { type DownloadRow, downloadFrom } from './projection.ts';
 
 /** A page ends with the download that passes this, in characters. */
 const pageWeight = 4 * 1024 * 1024;
+const mostSilent = 1_000;
 
 interface Found extends Partial<DownloadRow> {
   readonly found: string;
@@ -33,6 +34,19 @@ export function downloadQueries(
       const found = Number(rows[0]?.found ?? 0);
       const isCut = found === limit || downloads.length < found;
       return { downloads, next: isCut && last !== undefined ? last.position : upTo };
+    },
+    async silent(forMs) {
+      const { rows } = await pool.query<DownloadRow>({
+        name: 'downloads-silent',
+        text: `
+          select *
+          from downloads.download
+          where not ended and not lost and told_at < now() - make_interval(secs => $1::float8)
+          order by told_at
+          limit ${mostSilent}`,
+        values: [forMs / 1_000],
+      });
+      return rows.map(downloadFrom);
     },
   };
 }

@@ -17,6 +17,8 @@ const large = randomBytes(32 * 1024 * 1024);
 
 interface Told {
   readonly state: string;
+  readonly position: string;
+  readonly last_position: string;
   readonly asked: readonly [number, number];
   readonly size: number;
   readonly actor: { readonly user_id: string; readonly person: object };
@@ -87,6 +89,10 @@ describe('downloads of several gateways', () => {
         'began with 7-33554431 of 33554432 bytes, and how it ended is not known',
       ),
     );
+    await until('another gateway to say in the log that it is lost', async () => {
+      const [one] = await downloadsOf(id);
+      return one !== undefined && BigInt(one.last_position) > BigInt(one.position);
+    });
   });
 
   test('are recorded or not from the very answer on that says so, at every gateway', async () => {

@@ -20,6 +20,7 @@ const projects = ['red', 'blue', null];
 const users = ['nova', 'eve', 'alice'];
 const count = 3_000;
 
+const writer = 'gateway-1';
 const everything = 2n ** 62n;
 const auditor = { projectId: null, seesAll: true };
 
@@ -49,11 +50,12 @@ const eventsOf = (index: number): readonly NewEvent[] => {
     ...{ reads: 2, bytes: 70, extents: [[0, 70]] as const, exact: true, complete: false },
     ...{ firstAt: '2026-05-01T12:00:00.000Z', lastAt: '2026-05-01T12:00:10.000Z' },
   };
-  const begun = { ...of, size: 100, hash: null, asked: [0, 100] as const, writer: 'gateway-1' };
+  const begun = { ...of, size: 100, hash: null, asked: [0, 100] as const, writer };
   const told = { ...of, ...sent, ended: index % 2 === 0 };
   return [
     eventOf({ type: 'DownloadBegun', data: begun }, user),
     ...(index % 3 === 0 ? [] : [eventOf({ type: 'ImageDownloaded', data: told }, user)]),
+    ...(index % 15 === 0 ? [eventOf({ type: 'DownloadLost', data: { ...of, writer } }, user)] : []),
     // What an end was told twice for, or comes behind it, changes nothing.
     ...(told.ended && index % 3 !== 0
       ? [eventOf({ type: 'ImageDownloaded', data: { ...told, reads: 99 } }, user)]
@@ -135,6 +137,18 @@ describe('the read model of downloads', () => {
       `select id from downloads.download where id in ('download-8', 'download-9')`,
     );
     assert.deepEqual(rows, [{ id: 'download-9' }]);
+    await build();
+  });
+
+  test('has those that are neither ended nor lost, the oldest first', async () => {
+    await pool.query(
+      `update downloads.download set told_at = now() - interval '1 hour' where id in ('download-2', 'download-3', 'download-15')`,
+    );
+    const silent = await downloadQueries(pool).silent(60_000);
+    assert.deepEqual(
+      silent.map(({ id }) => id),
+      ['download-3'],
+    );
     await build();
   });
 

@@ -124,6 +124,7 @@ test('a download without an end is unknown once its gateway died, or fell silent
       toldPosition: 1n,
       toldAt: now,
       ended: false,
+      lost: false,
       sent: null,
     },
     asked: [0, 1],

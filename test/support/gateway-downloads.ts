@@ -23,6 +23,10 @@ export const memoryDownloads = (log: Pick<EventLog, 'readAll'>): Downloads => ({
     const last = matching.length >= limit ? downloads.at(-1)?.position : undefined;
     return { downloads, next: last ?? upTo };
   },
+  async silent(forMs) {
+    const open = (await downloadsIn(log)).filter(({ ended, lost }) => !ended && !lost);
+    return open.filter(({ toldAt }) => toldAt.getTime() < Date.now() - forMs);
+  },
 });
 
 /** In the order in which they began. */

@@ -10,13 +10,13 @@ const staleMs = 180_000;
 export type DownloadState = 'ended' | 'running' | 'unknown';
 
 export function stateOf(
-  { ended, toldAt, writer }: DownloadRecord,
+  { ended, lost, toldAt, writer }: DownloadRecord,
   isDead: (writer: string) => boolean,
   now: Date,
 ): DownloadState {
   if (ended) return 'ended';
   const isStale = now.getTime() - toldAt.getTime() > staleMs;
-  return isStale || isDead(writer) ? 'unknown' : 'running';
+  return lost || isStale || isDead(writer) ? 'unknown' : 'running';
 }
 
 /** As history tells of changes: of whom, by the same rules. */
