@@ -9,7 +9,9 @@ import type { Config } from '../../infra/config/config.ts';
 import type { Lease } from '../../infra/leases/lease.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Metrics } from '../../infra/telemetry/metrics.ts';
+import { historyQueries } from '../../projections/history/queries.ts';
 import { checkRegularly } from './check.ts';
+import { expireRegularly } from './expire.ts';
 import { keepTree } from './keep.ts';
 import { ownCheckpoint } from './own-checkpoint.ts';
 import { publishCheckpoints } from './publish.ts';
@@ -44,7 +46,7 @@ export function originFrom(config: Config): string {
   return config['audit-origin'] ?? served;
 }
 
-/** Keeps the audit tree, checks the log against it and sends checkpoints out, until it is asked to stop. */
+/** Keeps the audit tree, checks the log against it, sends checkpoints out and lets personal records expire, until it is asked to stop. */
 export async function runAudit(part: AuditPart): Promise<void> {
   const { config, log, pool, besideLog, lowest, lease, logger, metrics, stopping } = part;
   const targets = checkpointTargets(config);
@@ -78,6 +80,13 @@ export async function runAudit(part: AuditPart): Promise<void> {
       ports: { log, store, proofs: proofsFrom(store), memory, lowest },
       memory,
       everyMs: config['audit-check-hours'] * hourMs,
+      isActive,
+      logger,
+      stopping,
+    }),
+    expireRegularly({
+      ports: { log, changes: historyQueries(pool), besideLog },
+      days: config['personal-records-days'],
       isActive,
       logger,
       stopping,

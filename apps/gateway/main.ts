@@ -36,6 +36,7 @@ import { metadefQueries } from '../../projections/metadefs/queries.ts';
 import { taskQueries } from '../../projections/tasks/queries.ts';
 import { webhooksProjection } from '../../projections/webhooks/projection.ts';
 import { webhookQueries } from '../../projections/webhooks/queries.ts';
+import { renewRecordsMs } from '../audit/expire.ts';
 import { openBus } from '../bus.ts';
 import { runPart } from '../part.ts';
 import { answeredFrom } from '../projector/projections.ts';
@@ -156,7 +157,8 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
 
   const { identity, close: closeIdentity } = identityOf(config);
   const { regions, close: closeRegions } = regionsOf(config, postgresImportTokens(besideLog));
-  const personal = personalRecords(besideLog);
+  const renewMs = config['personal-records-days'] > 0 ? renewRecordsMs : Number.POSITIVE_INFINITY;
+  const personal = personalRecords(besideLog, { renewMs });
   const refusals = recordRefusals({
     writer: owner,
     log,

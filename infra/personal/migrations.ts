@@ -13,4 +13,8 @@ export const personalMigrations = [
       create index personal_records_by_user on personal_records (user_id);
     `,
   },
+  {
+    name: 'personal-002-by-age',
+    sql: 'create index personal_records_by_age on personal_records (recorded_at)',
+  },
 ] as const;

@@ -12,7 +12,7 @@ export interface Person {
 export interface PersonalRecords {
   /**
    * The hash by which events name this person's record; the record is durable when it resolves. One record per
-   * person, address and agent in the life of a process, until it is erased. Rejects when it cannot be written.
+   * person, address and agent in the life of a process, until it is erased or to be renewed. Rejects when it cannot be written.
    */
   remember(person: Person): Promise<string>;
 }
@@ -25,22 +25,36 @@ const usualRecheckMs = 60_000;
 interface Known {
   readonly hash: Promise<string>;
   readonly lookedAt: number;
+  readonly writtenAt: number;
 }
 
 export function personalRecords(
   pool: Queryable,
-  { recheckMs = usualRecheckMs }: { readonly recheckMs?: number } = {},
+  {
+    recheckMs = usualRecheckMs,
+    renewMs = Number.POSITIVE_INFINITY,
+  }: {
+    readonly recheckMs?: number;
+    /** How long a record is used after it was written: where old ones go, what is new needs one that stays. */
+    readonly renewMs?: number;
+  } = {},
 ): PersonalRecords {
   const known = new Map<string, Known>();
   return {
     remember(person) {
       const data = canonical(person);
-      const before = known.get(data);
-      const isFresh = before !== undefined && performance.now() - before.lookedAt < recheckMs;
+      const now = performance.now();
+      const last = known.get(data);
+      const before = last !== undefined && now - last.writtenAt < renewMs ? last : undefined;
+      const isFresh = before !== undefined && now - before.lookedAt < recheckMs;
       known.delete(data);
       const one = isFresh
         ? before
-        : { hash: stillThere(pool, before, person, data), lookedAt: performance.now() };
+        : {
+            hash: stillThere(pool, before, person, data),
+            lookedAt: now,
+            writtenAt: before?.writtenAt ?? now,
+          };
       known.set(data, one);
       if (!isFresh) {
         const oldest = known.size > maxRemembered ? known.keys().next().value : undefined;

@@ -54,6 +54,11 @@ export const auditSettings = {
     'where checkpoints are posted to, by the same rules as webhooks',
     'URL',
   ),
+  'personal-records-days': setting(
+    whole(0, 36_500).default(0),
+    'how long who stood behind an event is kept: name, address and agent, not the id; 0 is for ever',
+    'DAYS',
+  ),
   'record-downloads': setting(
     oneOf('on', 'off').default('on'),
     'whether it is recorded who reads which bytes of an image, unless its project is set apart (daguerre downloads)',
