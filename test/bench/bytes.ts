@@ -61,7 +61,7 @@ export async function upload(send: Send, size: number): Promise<string> {
   return id;
 }
 
-function* pieces(size: number): Generator<Buffer> {
+export function* pieces(size: number): Generator<Buffer> {
   for (let sent = 0; sent < size; sent += mebibyte) {
     const begin = sent % block.length;
     yield block.subarray(begin, begin + Math.min(mebibyte, size - sent));

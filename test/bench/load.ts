@@ -42,13 +42,22 @@ export type Send = (
   headers?: RequestOptions['headers'],
 ) => Promise<IncomingMessage>;
 
-/** Requests over kept connections; an answer is awaited by its head. Throws on a status other than the expected. */
-export function sender(url: string, connections: number): { send: Send; close(): void } {
+/**
+ * Requests over kept connections, each with the headers `always`; an answer is awaited by its head. Throws on a status
+ * other than the expected.
+ */
+export function sender(
+  url: string,
+  connections: number,
+  always: Readonly<Record<string, string>> = {},
+): { send: Send; close(): void } {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const { hostname, port } = new URL(url);
+  const { hostname, port, pathname } = new URL(url);
+  const base = pathname.replace(/\/$/, '');
   const send: Send = (status, method, path, body, headers = {}) =>
     new Promise((resolve, reject) => {
-      const options = { agent, hostname, port, method, path, headers };
+      const all = { ...always, ...(headers as Readonly<Record<string, string>>) };
+      const options = { agent, hostname, port, method, path: base + path, headers: all };
       const sent = request(options, (response) => {
         if (response.statusCode === status) return resolve(response);
         const because = textOf(response).then((text) => `${response.statusCode}: ${text}`);

@@ -2,10 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { startDaguerre } from '../support/daguerre.ts';
+import { againstTable, measureAgainst } from './against.ts';
 import { type AuditFigures, measureAudit } from './audit.ts';
 import { type BusFigures, measureBus } from './bus.ts';
 import { type ByteRates, measureBytes } from './bytes.ts';
 import { type HistoryFigures, measureHistory } from './history.ts';
+import type { Work } from './image-api.ts';
 import type { Rate } from './load.ts';
 import { type LogFigures, measureLog } from './log.ts';
 import { measureRequests, type RequestRates } from './requests.ts';
@@ -15,6 +17,8 @@ import { measureWebhooks, type WebhookFigures } from './webhooks.ts';
 
 const usage = `Usage: npm run bench -- [--quick] [--bus] [--webhooks] [--stream] [--uploads]
                         [--history] [--audit] [--json FILE]
+       npm run bench -- --against URL [--against-pids PID,PID] [--rounds N] [--quick]
+                        [--images N] [--chart FILE] [--json FILE]
 
 Measures the embedded profile on this machine, the client on the same cores. It runs
 in a temporary data directory, on a free port, and removes what it made.
@@ -27,6 +31,11 @@ in a temporary data directory, on a free port, and removes what it made.
   --audit        the audit tree: how fast it is made and proves, as well
   --quick        small counts: shows that it works, not how fast
   --json FILE    the figures as JSON, too
+
+  --against URL  another Image API instead: both in turn, medians of --rounds (3). With
+                 OS_AUTH_URL and the clients' other variables both ask that Keystone.
+                 --against-pids are its processes, whose CPU counts; --images is how many
+                 are in the catalogue while it is listed (10,000); --chart draws an SVG
 `;
 
 const mebibyte = 1024 * 1024;
@@ -65,6 +74,12 @@ const quick = {
   pastQuestions: 50,
 };
 type Counts = typeof full;
+
+const fullWork: Work = { images: 10_000, requests: 600, uploads: 50, large: 1024 * mebibyte };
+const quickWork: Work = { images: 100, requests: 60, uploads: 8, large: 32 * mebibyte };
+
+// biome-ignore lint/style/noProcessEnv: the clients' variables say which Keystone is asked
+const benchEnvironment = process.env;
 
 interface Figures {
   readonly bytes: ByteRates;
@@ -203,6 +218,11 @@ async function main(args: readonly string[]): Promise<void> {
       history: { type: 'boolean', default: false },
       audit: { type: 'boolean', default: false },
       json: { type: 'string' },
+      against: { type: 'string' },
+      'against-pids': { type: 'string', default: '' },
+      rounds: { type: 'string', default: '3' },
+      images: { type: 'string' },
+      chart: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -218,6 +238,24 @@ async function main(args: readonly string[]): Promise<void> {
     processor: os.cpus()[0]?.model ?? 'unknown',
     memoryGiB: Math.round(os.totalmem() / 1024 ** 3),
   };
+  const save = async (measured: object): Promise<void> => {
+    if (values.json !== undefined)
+      await writeFile(values.json, `${JSON.stringify({ machine, ...measured }, undefined, 2)}\n`);
+  };
+  if (values.against !== undefined) {
+    const work = values.quick ? quickWork : fullWork;
+    const comparison = await measureAgainst({
+      other: values.against,
+      otherPids: values['against-pids'].split(',').filter(Boolean).map(Number),
+      rounds: Number(values.rounds),
+      work: values.images === undefined ? work : { ...work, images: Number(values.images) },
+      ...(values.chart === undefined ? {} : { chart: values.chart }),
+      env: benchEnvironment,
+    });
+    process.stdout.write(`${againstTable(comparison)}\n`);
+    const [ours, others] = [comparison.ours, comparison.others].map(Object.fromEntries);
+    return save({ work, ours, others });
+  }
   const figures: Figures = {
     ...(await measure(counts)),
     ...(values.bus
@@ -243,8 +281,7 @@ async function main(args: readonly string[]): Promise<void> {
     `${date}, Node ${node}, ${cores} cores of ${processor}, ${memoryGiB} GiB; 16 requests at once\n\n${table(figures, counts)}\n`,
   );
   process.stdout.write(auditText(figures.audit));
-  if (values.json !== undefined)
-    await writeFile(values.json, `${JSON.stringify({ machine, counts, figures }, undefined, 2)}\n`);
+  await save({ counts, figures });
 }
 
 await main(process.argv.slice(2));
