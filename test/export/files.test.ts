@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../support/until.ts';
+import { exportedText } from './exported-files.ts';
 import { exporterProcess } from './exporter-process.ts';
 import { dice, exportSite, type Site, target } from './site.ts';
 
@@ -21,18 +22,11 @@ const namesIn = async (site: Site): Promise<readonly string[]> =>
   (await readdir(directoryIn(site)).catch(() => [])).sort();
 
 /** Every line of every file, in the order of the files' names; the one that grows last. */
-async function linesIn(site: Site): Promise<readonly Line[]> {
-  const names = (await namesIn(site)).filter((name) => /\.(ndjson|part)$/.test(name));
-  const texts = await Promise.all(
-    names.map((name) => readFile(join(directoryIn(site), name), 'utf8')),
-  );
-  return texts.flatMap((text) =>
-    text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line)),
-  );
-}
+const linesIn = async (site: Site): Promise<readonly Line[]> =>
+  (await exportedText(directoryIn(site)))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
 
 /** Each closed file is what its checksum and its name say; gives how many there are. */
 async function requireSound(site: Site): Promise<number> {

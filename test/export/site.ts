@@ -66,14 +66,16 @@ export interface Exporting {
   stop(): Promise<void>;
 }
 
-export async function exportSite(t: TestContext): Promise<Site> {
+/** `openLog`: a log elsewhere than in that Postgres. */
+export async function exportSite(t: TestContext, openLog?: () => EventLog): Promise<Site> {
   const directory = await mkdtemp(join(tmpdir(), 'daguerre-export-'));
   const database = await testDatabase([
     ...eventLogMigrations,
     ...personalMigrations,
     ...exportMigrations,
   ]);
-  const log = postgresEventLog(database.url, { log: silent, upcast: (event) => event });
+  const log =
+    openLog?.() ?? postgresEventLog(database.url, { log: silent, upcast: (event) => event });
   const cursors = postgresCursors(database.pool);
   const stops = new Set<() => Promise<void>>();
   const revisions = new Map<string, number>();
