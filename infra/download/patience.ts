@@ -36,18 +36,18 @@ export function patience(options: PatienceOptions): Patience {
       const pauseMs = Math.max(longest * (0.5 + random() / 2), after.retryAfterMs ?? 0);
       const patience = Math.min(patienceMs, after.patienceMs);
       const leftMs = since + patience - performance.now();
-      if (pauseMs > leftMs) throw unavailable(after, patience);
+      if (pauseMs > leftMs) throw unavailable(after, patience, performance.now() - since);
       tell(after.message, pauseMs);
       await delay(pauseMs, undefined, { signal });
     },
   };
 }
 
-function unavailable(after: Setback, patienceMs: number): SourceUnavailable {
+function unavailable(after: Setback, patienceMs: number, sinceMs: number): SourceUnavailable {
   const asksFor = after.retryAfterMs;
   const why =
     asksFor !== null && asksFor > patienceMs
       ? `it asks to be left alone for ${Math.ceil(asksFor / 1000)} s`
-      : `nothing came for ${Math.round(patienceMs / 1000)} s`;
+      : `nothing came for ${Math.round(sinceMs / 1000)} s`;
   return new SourceUnavailable(`${after.message}, and ${why}: import the image again later`, after);
 }

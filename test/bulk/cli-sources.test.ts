@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readManifest } from '../../apps/bulk/manifest/read.ts';
-import type { Api } from '../../apps/cli/bulk/api.ts';
+import { type Api, apiOf } from '../../apps/cli/bulk/api.ts';
 import { filesOf } from '../../apps/cli/bulk/import.ts';
 import { manifestOfGlance } from '../../apps/cli/bulk/other-glance.ts';
 import { reach } from '../../apps/cli/bulk/reach.ts';
@@ -125,6 +125,19 @@ describe('daguerre import', () => {
     const [code] = await once(child, 'exit');
     assert.equal(code, 130);
     assert.match(await said, /daguerre imports list says whether it is there/);
+  });
+
+  test('says which of two services does not accept a token', async (t) => {
+    const service = createServer((_, response) => response.writeHead(401).end('no'));
+    service.listen(0, '127.0.0.1');
+    t.after(() => service.close().closeAllConnections());
+    await once(service, 'listening');
+    const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+    const api = apiOf({ url, token: async () => 'spent' });
+    await assert.rejects(api.json('/v2/images'), {
+      status: 401,
+      message: `${url} does not accept the token: 401: no`,
+    });
   });
 
   test('says who cannot be reached, and why', async () => {

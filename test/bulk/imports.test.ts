@@ -304,7 +304,7 @@ describe('the API of bulk imports', () => {
     };
     const [status, text] = await refused({ visibility: 'public' });
     assert.equal(status, 403);
-    assert.match(text, /image 2/);
+    assert.match(text, /image 2, b: /);
     assert.equal((await refused({ owner: 'blue' }))[0], 403);
     assert.equal((await refused({ owner: 'blue', visibility: 'public' }, admin))[0], 202);
     const [long, why] = await refused({ tags: Array.from({ length: 200 }, (_, tag) => `t${tag}`) });

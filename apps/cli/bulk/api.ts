@@ -50,7 +50,10 @@ export function apiOf(cloud: Cloud): Api {
       response = await once(path, request, true);
     }
     if (response.ok) return response;
-    throw new Refusal(response.status, messageIn(response.status, await response.text()));
+    const said = messageIn(response.status, await response.text());
+    if (response.status !== 401) throw new Refusal(response.status, said);
+    // Two services may be asked in one command.
+    throw new Refusal(response.status, `${cloud.url} does not accept the token: ${said}`);
   };
 
   return {

@@ -73,7 +73,9 @@ const lineOf = (document: ImportDocument): string => {
 
 const itemLine = (item: ItemDocument): string => {
   const bytes = item.bytes === null ? '' : `  ${sizeText(item.bytes)}`;
-  const why = item.reason === null ? '' : `  ${item.reason}: ${item.message ?? ''}`;
+  const said = item.message ?? '';
+  const waits = said === '' ? '' : `  waits: ${said}`;
+  const why = item.reason === null ? waits : `  ${item.reason}: ${said}`;
   return `${item.item + 1}. ${item.status}  ${nameOf(item)}  ${item.image}${bytes}${why}`;
 };
 

@@ -49,12 +49,16 @@ export function admitItems(
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (error.rule !== undefined)
-        throw new Refused(error.code, `image ${index + 1}: ${error.message}`, error.rule);
+        throw new Refused(error.code, `${placeOf(index, item)}: ${error.message}`, error.rule);
       return [{ image: index + 1, field: null, line: null, message: error.message }];
     }
   });
   if (problems.length > 0) throw new ManifestRefused(problems);
 }
+
+/** With the name, since not every manifest was written by a person. */
+const placeOf = (index: number, { attributes: { name } }: BulkItem): string =>
+  name === null ? `image ${index + 1}` : `image ${index + 1}, ${name}`;
 
 const atOnce = 8;
 
