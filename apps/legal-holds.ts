@@ -3,7 +3,7 @@ import type { EventLog } from '../domain/event-log.ts';
 import { type HoldCommand, holdStream, projectHold } from '../domain/hold/hold.ts';
 import type { ImageEvent } from '../domain/image/events.ts';
 import { evolve } from '../domain/image/evolve.ts';
-import { absent } from '../domain/image/state.ts';
+import { absent, type Image } from '../domain/image/state.ts';
 import { schemaVersions } from '../domain/image/upcast.ts';
 import { eventId } from '../infra/event-id.ts';
 import type { HoldLocks } from '../infra/retention/hold-locks.ts';
@@ -52,10 +52,25 @@ export async function reasonOf(
   { kind, id }: HoldTarget,
 ): Promise<string | null> {
   if (kind === 'project') return (await holdOn(log, id)).reason;
-  const { events } = await log.readStream(`image-${id}`);
-  const state = (events as unknown as readonly ImageEvent[]).reduce(evolve, absent);
+  const state = await imageIn(log, id);
   return 'hold' in state ? (state.hold ?? null) : null;
 }
+
+/** Why an image is kept, by a hold of its own or of its project; null where nothing keeps it. */
+export async function whyKept(
+  log: Pick<EventLog, 'readStream'>,
+  imageId: string,
+): Promise<string | null> {
+  const state = await imageIn(log, imageId);
+  if (!('owner' in state)) return null;
+  const own = state.hold ?? null;
+  return own ?? (state.owner === null ? null : (await holdOn(log, state.owner)).reason);
+}
+
+const imageIn = async (log: Pick<EventLog, 'readStream'>, imageId: string): Promise<Image> => {
+  const { events } = await log.readStream(`image-${imageId}`);
+  return (events as unknown as readonly ImageEvent[]).reduce(evolve, absent);
+};
 
 const placed = { image: 'LegalHoldPlaced', project: 'ProjectHoldPlaced' } as const;
 const pageSize = 500;

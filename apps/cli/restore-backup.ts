@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { checkpointFrom } from '../../infra/audit/checkpoint.ts';
 import { parsedNote } from '../../infra/audit/note.ts';
-import { keepFile, keptFile } from '../../infra/backup/files.ts';
+import { FileDamaged, keepFile, keptFile } from '../../infra/backup/files.ts';
 import type { Manifest } from '../../infra/backup/manifest.ts';
 import { copyIn, keptObjects } from '../../infra/backup/objects.ts';
 import { RestoreRefused, requireEmpty, restoreLog } from '../../infra/backup/restore-log.ts';
@@ -45,7 +45,7 @@ export async function restoreBackup(
         process.stdout.write(`NOT restored: ${directory} is damaged\n`);
         return 1;
       }
-      const objects = await restoreBytes(config, directory, manifest, signal);
+      const { objects, lacking } = await restoreBytes(config, directory, manifest, signal);
       const pool = logPool(databases);
       try {
         await restoreLog(pool, directory, manifest, {
@@ -64,7 +64,8 @@ export async function restoreBackup(
       process.stdout.write(
         `restored: ${events} events up to position ${events === 0 ? 0 : position} as of ${manifest.takenAt}, ${objects} objects; daguerre up starts it\n`,
       );
-      return 0;
+      for (const one of lacking) process.stderr.write(`not restored: ${one}\n`);
+      return lacking.length === 0 ? 0 : 1;
     },
     { mayMake: true },
   );
@@ -105,17 +106,21 @@ async function verified(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const onProgress = progressLine('verify');
-  return (await verifyBackup(directory, manifest, { signal, onProgress })).findings;
+  return (await verifyBackup(directory, manifest, { bytes: false, signal, onProgress })).findings;
 }
 
-/** Puts every object into the stores that the log says have it; gives how many there are. */
-async function restoreBytes(
+/**
+ * Puts every object into the stores that the log says have it. What is damaged keeps the others from nothing: it is told, and
+ * the image is there without its bytes.
+ */
+export async function restoreBytes(
   config: Config,
   directory: string,
   manifest: Manifest,
   signal: AbortSignal,
-): Promise<number> {
-  if (manifest.objects === null) return 0;
+): Promise<{ readonly objects: number; readonly lacking: readonly string[] }> {
+  const lacking = [...(manifest.objects?.missing ?? [])];
+  if (manifest.objects === null) return { objects: 0, lacking };
   const directories = new Map(
     config.stores.flatMap((store) => (store.type === 'file' ? [[store.id, store.dir]] : [])),
   );
@@ -123,18 +128,24 @@ async function restoreBytes(
   const onProgress = progressLine('restore');
   let done = 0;
   for await (const object of keptObjects(directory, manifest)) {
+    if (object.missing) continue;
     for (const id of object.stores) {
       const store = directories.get(id);
       if (store === undefined)
         throw new ConfigError([
           `stores: the backup has bytes of the store ${id}, which is no store of files here`,
         ]);
-      await copyIn(directory, object, join(store, object.key), signal);
+      try {
+        await copyIn(directory, object, join(store, object.key), signal);
+      } catch (error) {
+        if (!(error instanceof FileDamaged)) throw error;
+        lacking.push(`image ${object.imageId} in ${id}: ${error.message}`);
+      }
     }
     done += 1;
     onProgress({ what: 'objects', done, of: manifest.objects.count });
   }
-  return done;
+  return { objects: done, lacking };
 }
 
 /** Undefined where the backup has none, or the same is there. */

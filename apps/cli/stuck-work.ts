@@ -18,6 +18,8 @@ export interface Standing {
   readonly waiting: ReadonlySet<string>;
   /** When a fetch last told how far it is, by upload. */
   readonly fetches: ReadonlyMap<string, Date>;
+  /** Deleted images that a legal hold keeps beyond their time. */
+  readonly held?: ReadonlySet<string>;
   readonly stagingTimeoutSeconds: number;
   readonly patienceSeconds: number;
 }
@@ -42,7 +44,7 @@ function whyStuck(work: Work, standing: Standing): string | undefined {
   const seconds = (from: Date): number => (now.getTime() - from.getTime()) / 1000;
   switch (kind) {
     case 'scrub':
-      return seconds(due ?? since) > dueSeconds
+      return seconds(due ?? since) > dueSeconds && standing.held?.has(work.imageId) !== true
         ? 'its time is over, and nobody removes it'
         : undefined;
     case 'remove':

@@ -1,10 +1,15 @@
 import type { Pool } from 'pg';
+import { upcast } from '../../domain/image/upcast.ts';
 import { type Config, configFrom, settingsHelp } from '../../infra/config/config.ts';
+import { openEventLog } from '../../infra/event-log/open.ts';
 import { queueConnection } from '../../infra/jobs/bullmq/connection.ts';
 import { bullmqJobQueue } from '../../infra/jobs/bullmq/job-queue.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
+import type { Work } from '../../projections/images/record.ts';
+import { whyKept } from '../legal-holds.ts';
+import type { Databases } from '../migrations.ts';
 import { readRunning } from '../standalone/running-file.ts';
 import { asksForHelp, type Command, switches } from './command.ts';
 import { withDatabases } from './database.ts';
@@ -30,7 +35,7 @@ export const stuckCommand: Command = {
     }
     const { rest, given } = switches(args, ['json']);
     const config = configFrom(rest, environment);
-    const found = await withDatabases(config, ({ postgresUrl }) => foundOn(postgresUrl, config));
+    const found = await withDatabases(config, (databases) => foundOn(databases, config));
     const lines = found.map(
       ({ imageId, what, since, why }) =>
         `image ${imageId}: ${what} since ${since.toISOString()}: ${why}\n`,
@@ -40,13 +45,17 @@ export const stuckCommand: Command = {
   },
 };
 
-async function foundOn(postgresUrl: string, config: Config): Promise<readonly Stuck[]> {
+async function foundOn(
+  { postgresUrl, eventLogUrl }: Databases,
+  config: Config,
+): Promise<readonly Stuck[]> {
   const pool = postgresPool(postgresUrl, { log: logger('cli', 'warn'), max: 2 });
   try {
     const redisUrl = config['redis-url'] ?? readRunning(config['data-dir'])?.redisUrl ?? undefined;
+    const now = new Date();
+    const work = await imageQueries(pool).openWork();
     return stuckWork({
-      now: new Date(),
-      work: await imageQueries(pool).openWork(),
+      ...{ now, work, held: await heldOf(work, now, eventLogUrl) },
       beats: await beatsOf(pool),
       waiting: await waitingIn({ redisUrl, postgresUrl }),
       fetches: await fetchesOf(pool),
@@ -55,6 +64,24 @@ async function foundOn(postgresUrl: string, config: Config): Promise<readonly St
     });
   } finally {
     await pool.end();
+  }
+}
+
+/** Deleted images that are kept beyond their time by a legal hold. */
+async function heldOf(
+  work: readonly Work[],
+  now: Date,
+  eventLogUrl: string,
+): Promise<ReadonlySet<string>> {
+  const due = work.filter(({ kind, due }) => kind === 'scrub' && due !== null && due < now);
+  const held = new Set<string>();
+  if (due.length === 0) return held;
+  const log = await openEventLog(eventLogUrl, { log: silent, upcast });
+  try {
+    for (const { imageId } of due) if ((await whyKept(log, imageId)) !== null) held.add(imageId);
+    return held;
+  } finally {
+    await log.close();
   }
 }
 

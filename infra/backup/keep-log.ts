@@ -13,6 +13,8 @@ import { signedTree } from './signed-tree.ts';
 export interface LogCut {
   readonly events: number;
   readonly position: bigint;
+  /** Of the event before that one. */
+  readonly previous: bigint;
   readonly root: Uint8Array;
   readonly edge: readonly Tile[];
   readonly segments: readonly Segment[];
@@ -38,7 +40,7 @@ export async function keepLog(
   const tree = signedTree(signed, from.edge, from.position);
   const segments = [...from.segments];
   const images = new Set<string>();
-  let { position } = from;
+  let { position, previous } = from;
   let [lines, characters, first]: [string[], number, bigint] = [[], 0, position];
 
   const close = async (): Promise<void> => {
@@ -59,13 +61,13 @@ export async function keepLog(
     const line = eventLine(event);
     lines.push(line);
     characters += line.length;
-    ({ position } = event);
+    [previous, position] = [position, event.position];
     onEvent(event, tree.size - from.events);
     if (lines.length === fileLimits.lines || characters >= fileLimits.characters) await close();
   }
   if (lines.length > 0) await close();
   return {
-    ...{ events: tree.size, position, root: tree.root(), edge: tree.edge(), segments },
+    ...{ events: tree.size, position, previous, root: tree.root(), edge: tree.edge(), segments },
     images: [...images],
   };
 }
@@ -80,7 +82,7 @@ export async function requireSameLog(
   if (before === undefined || before.log.events === 0) return;
   const [first] = await log.readAll(lowest, 1);
   const position = BigInt(before.log.position);
-  const [last] = await log.readAll(position - 1n, 1);
+  const [last] = await log.readAll(BigInt(before.log.previous), 1);
   const edge = before.log.edge.find(({ level }) => level === 0)?.hashes ?? '';
   const leaf = Buffer.from(edge, 'base64').subarray(-32);
   const isSame =

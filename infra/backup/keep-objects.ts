@@ -52,7 +52,7 @@ export async function keepObjects(
   const known = new Set<string>();
   for await (const object of keptObjects(directory, before)) {
     live.set(object.imageId, [...(live.get(object.imageId) ?? []), object]);
-    known.add(object.key);
+    if (!object.missing) known.add(object.key);
   }
   // A backup without bytes so far knows nothing of images that rest.
   let touched: readonly string[] =
@@ -76,12 +76,16 @@ export async function keepObjects(
         known.add(object.key);
       } catch (error) {
         signal.throwIfAborted();
-        failed.set(object.imageId, `image ${object.imageId}: ${(error as Error).message}`);
+        failed.set(object.key, `image ${object.imageId}: ${(error as Error).message}`);
       }
     }
     touched = failed.size > 0 && round < mostRounds ? await extend() : [];
     if (touched.length > 0) continue;
-    const list = await keepObjectList(directory, run, [...live.values()].flat());
+    const found = all.map(
+      ({ missing: _, ...object }): LiveObject =>
+        failed.has(object.key) ? { ...object, missing: true } : object,
+    );
+    const list = await keepObjectList(directory, run, found);
     return { list: { ...list, missing: [...failed.values()] }, copied };
   }
 }

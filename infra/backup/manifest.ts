@@ -30,6 +30,8 @@ const schema = z.object({
     events: count,
     /** Everything up to here is in the backup. */
     position,
+    /** Of the event before that one, behind which a reader finds it again; below all where there is none. */
+    previous: position,
     /** Of the Merkle tree over all of it, in base64. */
     root: z.base64(),
     /** The last tile of each level of that tree, from which the next run goes on. */

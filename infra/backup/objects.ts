@@ -18,6 +18,8 @@ export interface LiveObject {
   readonly size: number;
   /** The image's own digest, hex; null where the log has none that can be made here. */
   readonly digest: { readonly algorithm: string; readonly value: string } | null;
+  /** It was in no store when the backup was made; the next run looks again. */
+  readonly missing?: true | undefined;
 }
 
 const line = z.object({
@@ -26,6 +28,7 @@ const line = z.object({
   stores: z.array(z.string()),
   size: z.int().min(0),
   digest: z.object({ algorithm: z.string(), value: z.string() }).nullable(),
+  missing: z.literal(true).optional(),
 });
 
 const pieceBytes = 1024 * 1024;
@@ -46,11 +49,11 @@ export async function keepObjectList(
   directory: string,
   run: number,
   objects: Iterable<LiveObject>,
-): Promise<NonNullable<Manifest['objects']>> {
+): Promise<Omit<NonNullable<Manifest['objects']>, 'missing'>> {
   let [count, bytes] = [0, 0];
   const lines = async function* (): AsyncGenerator<string> {
     for (const object of objects) {
-      [count, bytes] = [count + 1, bytes + object.size];
+      if (!object.missing) [count, bytes] = [count + 1, bytes + object.size];
       yield JSON.stringify(object);
     }
   };
@@ -59,7 +62,7 @@ export async function keepObjectList(
     files.push(
       await keepLines(directory, `beside/${runName(run)}-objects-${files.length}.ndjson.gz`, chunk),
     );
-  return { count, bytes, files, missing: [] };
+  return { count, bytes, files };
 }
 
 /** Whether a file is the object, to the last byte. Throws `FileDamaged` where there is another, or none. */

@@ -12,7 +12,8 @@ export async function prune(directory: string, manifest: Omit<Manifest, 'format'
       if (!named.has(`${folder}/${name}`)) await rm(join(directory, folder, name));
   if (manifest.objects === null) return;
   const keys = new Set<string>();
-  for await (const { key } of keptObjects(directory, manifest)) keys.add(key);
+  for await (const { key, missing } of keptObjects(directory, manifest))
+    if (!missing) keys.add(key);
   for await (const key of filesUnder(join(directory, 'bytes'))) {
     if (keys.has(key)) continue;
     const path = join(directory, 'bytes', key);

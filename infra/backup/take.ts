@@ -113,6 +113,7 @@ async function take(
       first: before?.log.first ?? (await log.readAll(lowest, 1))[0]?.id ?? null,
       events: cut.events,
       position: String(cut.position),
+      previous: String(cut.previous),
       root: Buffer.from(cut.root).toString('base64'),
       edge: cut.edge.map(({ hashes, ...tile }) => ({
         ...tile,
@@ -140,7 +141,8 @@ async function take(
 
 const cutOf = (before: Manifest | undefined, lowest: bigint): LogCut => ({
   events: before?.log.events ?? 0,
-  position: before === undefined || before.log.events === 0 ? lowest : BigInt(before.log.position),
+  position: BigInt(before?.log.position ?? lowest),
+  previous: BigInt(before?.log.previous ?? lowest),
   root: Buffer.from(before?.log.root ?? '', 'base64'),
   edge: (before?.log.edge ?? []).map(({ hashes, ...tile }) => ({
     ...tile,

@@ -9,11 +9,13 @@ import { locked } from '../../infra/backup/lock.ts';
 import { filesOf, manifestName } from '../../infra/backup/manifest.ts';
 import { restoreLog } from '../../infra/backup/restore-log.ts';
 import { takeBackup } from '../../infra/backup/take.ts';
+import { eventStoreDbEventLog } from '../../infra/event-log/eventstoredb/event-log.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
 import { erasePersonalRecords } from '../../infra/personal/erase.ts';
 import { personalRecords } from '../../infra/personal/records.ts';
 import { postgresVault } from '../../infra/webhooks/vault.ts';
 import { fact } from '../audit/site.ts';
+import { eventStoreDbDouble } from '../support/eventstoredb-double/double.ts';
 import { silent } from '../support/silent-log.ts';
 import { allEvents, backupSite, emptyDatabase, fill, textOf } from './site.ts';
 
@@ -295,4 +297,28 @@ describe('A restore', { concurrency: false }, () => {
     await restored.restore();
     assert.equal((await restored.events()).length, 2_501);
   });
+});
+
+test('A log in EventStoreDB is backed up as well, and restored into Postgres with its positions', async (t) => {
+  const site = await backupSite(t);
+  const double = await eventStoreDbDouble();
+  const log = eventStoreDbEventLog(double.url, { log: silent, upcast: (event) => event });
+  t.after(async () => {
+    await log.close();
+    await double.stop();
+  });
+  const ports = { ...site.backupPorts, log, lowest: 0n };
+  const take = () =>
+    takeBackup(ports, site.backup, { bytes: false, signal: new AbortController().signal });
+  await log.append(`image-${randomUUID()}`, [fact(), fact(), fact()], -1);
+  await take();
+  await log.append(`image-${randomUUID()}`, [fact(), fact()], -1);
+  const head = await site.signed(5, log);
+  const { manifest, newEvents } = await take();
+  assert.equal(newEvents, 2);
+  assert.equal(manifest.log.root, Buffer.from(head.root).toString('base64'));
+  const restored = await emptyDatabase(t, site.backup);
+  await restored.restore();
+  const events = await restored.events();
+  assert.deepEqual(events.slice(0, 5), await log.readAll(0n, 10));
 });

@@ -73,6 +73,7 @@ describe('work is not stuck', () => {
     ['whose download gets on', { owner: 'living' }, { fetches: new Map([['upload', ago(5)]]) }],
     ['that waits for its import call', { kind: 'stage' }, {}],
     ['that is to be scrubbed soon', { kind: 'scrub', due: ago(5) }, {}],
+    ['that a legal hold puts off', { kind: 'scrub', due: ago(500) }, { held: new Set(['image']) }],
   ] as const)
     test(what, () => {
       assert.deepEqual(whyStuck(given, more), []);
