@@ -15,6 +15,7 @@ const imagePrefix = 'image-';
 const ofImports: ReadonlySet<string> = new Set([
   'ImportRequested',
   'IngestClaimed',
+  'ImportStoreFailed',
   'ImportCompleted',
   'IngestFailed',
   'ImageDeletionScheduled',
@@ -52,6 +53,9 @@ export function fold(entry: TaskEntry, recorded: RecordedEvent): TaskEntry {
     case 'IngestClaimed':
     case 'TaskStarted':
       return changed({ status: 'processing' });
+    case 'ImportStoreFailed':
+      // The others may be enough: then nothing else tells the image's owner why this one has nothing.
+      return changed({ message: [task.message, event.data.message].filter(Boolean).join('; ') });
     case 'ImportCompleted': {
       const result = { image_id: task.imageId };
       return changed({ status: 'success', result, endedAt: recordedAt });

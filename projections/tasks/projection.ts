@@ -64,7 +64,7 @@ const taskTable: Table<TaskRow> = {
 /** The read model behind `Tasks`: the view `tasks.task`. */
 export const tasksProjection: Projection<TaskParts> = {
   name: 'tasks',
-  version: 1,
+  version: 2,
   tables: { task: taskTable },
   keyOf: taskIdOf,
   fold,

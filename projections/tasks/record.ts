@@ -15,7 +15,7 @@ export interface TaskRow {
   readonly requestId: string;
   readonly input: JsonObject;
   readonly result: JsonObject | null;
-  /** Why it failed; empty while there is nothing to say. */
+  /** Why it failed, or which stores failed while others did not; empty while there is nothing to say. */
   readonly message: string;
   readonly createdAt: Date;
   readonly updatedAt: Date;

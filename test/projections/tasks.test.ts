@@ -36,6 +36,10 @@ const claimed: ImageEvent = {
   type: 'IngestClaimed',
   data: { uploadId, epoch: 1, supersedes: 0, owner: 'worker-1' },
 };
+const storeFailed = (store: string): ImageEvent => ({
+  type: 'ImportStoreFailed',
+  data: { uploadId, epoch: 1, store, reason: 'store-full', message: `store ${store}: it is full` },
+});
 const completed: ImageEvent = { type: 'ImportCompleted', data: { uploadId } };
 const failed: ImageEvent = {
   type: 'IngestFailed',
@@ -80,6 +84,15 @@ describe('the task of an import', () => {
       'succeeds with the image for a result',
       [claimed, completed],
       { status: 'success', message: '', result: { image_id: imageId }, endedAt: at(3) },
+    ],
+    [
+      'succeeds though stores failed, with their reasons for a message',
+      [claimed, storeFailed('fast'), storeFailed('cheap'), completed],
+      {
+        status: 'success',
+        message: 'store fast: it is full; store cheap: it is full',
+        endedAt: at(5),
+      },
     ],
     [
       'fails with the reason for a message',
