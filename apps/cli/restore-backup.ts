@@ -59,7 +59,10 @@ export async function restoreBackup(
       } finally {
         await pool.end();
       }
-      await rebuildAll(projections, databases, signal);
+      await rebuildAll(projections, databases, signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+        throw new Error('interrupted; the log is back, and daguerre up makes the read models');
+      });
       const { events, position } = manifest.log;
       process.stdout.write(
         `restored: ${events} events up to position ${events === 0 ? 0 : position} as of ${manifest.takenAt}, ${objects} objects; daguerre up starts it\n`,

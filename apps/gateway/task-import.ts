@@ -30,6 +30,15 @@ export function taskImporter({
   readonly stores: Pick<Stores, 'defaultId'>;
   readonly importMethods: readonly string[];
 }): TaskImporter {
+  /** What a legal hold keeps stays, without bytes. */
+  const undo = async (call: Call, imageId: string): Promise<void> => {
+    try {
+      await commands.perform(call, imageId, { type: 'DeleteImage', caller: call.caller });
+    } catch (error) {
+      if (!(error instanceof Refused) || error.code !== 'image-held') throw error;
+    }
+  };
+
   return async (call, taskId, input) => {
     if (!importMethods.includes('web-download'))
       return 'This site cannot fetch images from elsewhere.';
@@ -55,8 +64,7 @@ export function taskImporter({
       const isTheirs =
         error instanceof Refused || (error instanceof HttpError && error.status < 500);
       if (!isTheirs) throw error;
-      if (made.imageId !== undefined)
-        await commands.perform(call, made.imageId, { type: 'DeleteImage', caller: call.caller });
+      if (made.imageId !== undefined) await undo(call, made.imageId);
       return error.message;
     }
   };
