@@ -103,7 +103,7 @@ async function build<Parts extends object>({
   stopping,
 }: ProjectorOptions<Parts>): Promise<void> {
   const { name: model, version } = projection;
-  logger.info({ model, version }, 'building a read model');
+  logger.info({ version }, 'building a read model');
   await voidAhead(pool, model, await log.head());
   const { events, eventsPerSecond } = await rebuild({
     projection,
@@ -112,7 +112,7 @@ async function build<Parts extends object>({
     signal: stopping,
     onUnprojectable,
   });
-  logger.info({ model, version, events, eventsPerSecond }, 'built a read model');
+  logger.info({ version, events, eventsPerSecond }, 'built a read model');
 }
 
 async function followInto<Parts extends object>(
@@ -138,7 +138,7 @@ async function followInto<Parts extends object>(
     if (now?.number !== live.number || !(await lease.tryHold())) stop.abort();
     await dropRetired(pool, projection.name, retiredGraceMs);
   });
-  logger.info({ model: projection.name, position: live.position }, 'following the log');
+  logger.info({ position: live.position }, 'following the log');
   let isOriginKept = live.logId !== null;
   const keepOriginOnce = async (): Promise<void> => {
     if (!isOriginKept) isOriginKept = (await keepOrigin(pool, live.number, log)) !== null;

@@ -33,7 +33,7 @@ export async function runLane(options: LaneOptions): Promise<void> {
     },
     standBy: options.onStandby,
     failed(error) {
-      logger.warn({ err: error, stream: lane.shape.name }, 'the relay looks again where it was');
+      logger.warn({ err: error }, 'the relay looks again where it was');
       return 'pause';
     },
   });
