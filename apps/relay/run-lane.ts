@@ -16,7 +16,7 @@ export interface LaneOptions extends Omit<RelayOptions, 'logger'> {
 
 /** Keeps one stream at the log's head, while the lease is ours, until it is asked to stop. */
 export async function runLane(options: LaneOptions): Promise<void> {
-  const { lane, logger, lease, stopping, leasePollMs = 200 } = options;
+  const { logger, lease, stopping, leasePollMs = 200 } = options;
   const stretch = relayStretches({ ...options, logger });
   await byTurns({
     lease,
