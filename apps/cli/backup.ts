@@ -11,10 +11,10 @@ import { storesOf } from '../../infra/store/stores.ts';
 import { logger } from '../../infra/telemetry/logger.ts';
 import { keyFileOf } from '../audit/part.ts';
 import { type Databases, migrateAll } from '../migrations.ts';
-import { backupArguments } from './backup-arguments.ts';
 import { asksForHelp, type Command, UsageError } from './command.ts';
 import { withDatabases } from './database.ts';
 import { interruption, progressLine } from './progress-line.ts';
+import { wordsAndFlags } from './words-and-flags.ts';
 
 const usage = `Usage: daguerre backup DIR [--bytes] [FLAGS]
        daguerre backup verify DIR [--key KEY]
@@ -34,6 +34,8 @@ queues and staging are not in it: they are made again, or end as failed uploads.
 ${settingsHelp()}
 `;
 
+const argumentsFrom = wordsAndFlags({ valued: ['key'], switches: ['bytes'] });
+
 export const backupCommand: Command = {
   name: 'backup',
   summary: 'write the log, and the bytes, into a directory; or add what is new since',
@@ -42,17 +44,17 @@ export const backupCommand: Command = {
       process.stdout.write(usage);
       return 0;
     }
-    const given = backupArguments(args);
+    const given = argumentsFrom(args);
     const [first, second, ...rest] = given.words;
     const isVerify = first === 'verify';
     const directory = isVerify ? second : first;
     if (directory === undefined || rest.length > 0 || (!isVerify && second !== undefined))
       throw new UsageError('say which directory, and only one; --help tells more');
-    if (isVerify) return verify(resolve(directory), given.keys);
-    if (given.keys.length > 0) throw new UsageError('--key is for verify');
+    if (isVerify) return verify(resolve(directory), given.all('key'));
+    if (given.all('key').length > 0) throw new UsageError('--key is for verify');
     const config = configFrom(given.settings, environment);
     return withDatabases(config, (databases) =>
-      backup(config, databases, resolve(directory), given.bytes),
+      backup(config, databases, resolve(directory), given.has('bytes')),
     );
   },
 };

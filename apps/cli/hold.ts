@@ -16,6 +16,7 @@ import { type Databases, migrateAll } from '../migrations.ts';
 import { asksForHelp, type Command, UsageError } from './command.ts';
 import { withDatabases } from './database.ts';
 import { operatorOf } from './operator.ts';
+import { wordsAndFlags } from './words-and-flags.ts';
 
 const usage = `Usage: daguerre hold place --image ID | --project ID --reason TEXT [FLAGS]
        daguerre hold lift --image ID | --project ID [FLAGS]
@@ -35,13 +36,12 @@ ${settingsHelp()}
 
 /** Longest wait for the log, and for history. */
 const patienceMs = 15_000;
-const valued = ['image', 'project', 'reason'] as const;
 
-interface Given {
-  readonly values: Readonly<Partial<Record<(typeof valued)[number], string>>>;
-  readonly json: boolean;
-  readonly settings: readonly string[];
-}
+const argumentsFrom = wordsAndFlags({
+  valued: ['image', 'project', 'reason'],
+  switches: ['json'],
+});
+type Given = ReturnType<typeof argumentsFrom>;
 
 export const holdCommand: Command = {
   name: 'hold',
@@ -51,13 +51,14 @@ export const holdCommand: Command = {
       process.stdout.write(usage);
       return 0;
     }
-    const [verb, ...others] = args;
-    const given = givenIn(others);
+    const given = argumentsFrom(args);
+    const [verb, ...others] = given.words;
+    if (others.length > 0) throw new UsageError(`what is ${others[0]}? --help tells more`);
     const config = configFrom(given.settings, environment);
     if (verb === 'list') {
       const holds = await withDatabases(config, list);
       process.stdout.write(
-        given.json ? `${JSON.stringify({ holds }, undefined, 2)}\n` : text(holds),
+        given.has('json') ? `${JSON.stringify({ holds }, undefined, 2)}\n` : text(holds),
       );
       return 0;
     }
@@ -72,34 +73,19 @@ export const holdCommand: Command = {
   },
 };
 
-function givenIn(args: readonly string[]): Given {
-  const left = [...args];
-  const values: Partial<Record<(typeof valued)[number], string>> = {};
-  const settings: string[] = [];
-  let json = false;
-  for (let arg = left.shift(); arg !== undefined; arg = left.shift()) {
-    const [, flag = '', inline] = /^--([a-z-]+)(?:=(.*))?$/s.exec(arg) ?? [];
-    const name = valued.find((one) => one === flag);
-    if (name !== undefined) {
-      const value = inline ?? left.shift();
-      if (value === undefined || value === '') throw new UsageError(`--${name} needs a value`);
-      values[name] = value;
-    } else if (arg === '--json') json = true;
-    else settings.push(arg);
-  }
-  return { values, json, settings };
-}
-
-function targetIn({ values: { image, project } }: Given): HoldTarget {
+function targetIn(given: Given): HoldTarget {
+  const [image, project] = [given.last('image'), given.last('project')];
   if ((image === undefined) === (project === undefined))
     throw new UsageError('say which image or which project, with --image ID or --project ID');
+  if (project === '') throw new UsageError('--project needs a value');
   if (project !== undefined) return { kind: 'project', id: project };
   if (image === undefined || !isUuid(image))
     throw new UsageError(`${image} is not the id of an image`);
   return { kind: 'image', id: image.toLowerCase() };
 }
 
-function placing({ values: { reason } }: Given): HoldCommand {
+function placing(given: Given): HoldCommand {
+  const reason = given.last('reason');
   if (reason === undefined || reason.trim() === '' || reason.length > longestReason)
     throw new UsageError(`say why, with --reason TEXT of at most ${longestReason} characters`);
   return { type: 'PlaceHold', reason };
