@@ -37,15 +37,17 @@ import type { HistoryPorts } from './history/ports.ts';
 import { historyRoutes } from './history/routes.ts';
 import type { HouseRules } from './house-rules.ts';
 import type { Identity } from './identity.ts';
+import { imageReads } from './image-reads.ts';
 import { importProgresses } from './import-progress.ts';
 import { imports, type Regions } from './imports.ts';
 import { locator } from './locator.ts';
 import { metadefCommands } from './metadef-commands.ts';
+import { quickReads } from './quick-reads.ts';
 import { type GatewayQuota, noQuota } from './quota.ts';
 import { readings } from './reading.ts';
 import { recordingRefusals } from './recording-refusals.ts';
 import type { Refusals } from './refusals.ts';
-import { requestLog } from './request-log.ts';
+import { requestLog, requestObserver } from './request-log.ts';
 import { actionRoutes } from './routes/actions.ts';
 import { cacheRoutes } from './routes/cache.ts';
 import { health } from './routes/health.ts';
@@ -138,7 +140,7 @@ export interface App {
   readonly streams: Streams;
 }
 
-/** The API as one Koa application; each of its layers is a line here. */
+/** The API as one Koa application, each of whose layers is a line here; plain reads are answered ahead of it. */
 export function app(ports: AppPorts): App {
   const { access, images, importMethods, log, logger, metrics, pages, schema } = ports;
   const { quota = noQuota, holdLocks = memoryHoldLocks() } = ports;
@@ -177,9 +179,10 @@ export function app(ports: AppPorts): App {
   const { keepDeletedMs, limits, showing, stores } = ports;
   const locating = locator(stores, ports.uploads.sizeCap);
   const progress = importProgresses(ports);
+  const reads = imageReads({ images, access, schema, stores, showing, pages, progress });
   imageRoutes(router, {
-    ...{ commands, images, access, importMethods, baseUrl, schema, pages },
-    ...{ limits, stores, showing, locator: locating, keepDeletedMs, progress },
+    ...{ commands, images, access, importMethods, baseUrl, schema, reads },
+    ...{ limits, stores, showing, locator: locating, keepDeletedMs },
   });
   locationRoutes(router, { access, commands, images, stores, locator: locating });
   storeRoutes(router, { access, commands, stores });
@@ -268,7 +271,8 @@ export function app(ports: AppPorts): App {
   });
 
   const koa = new Koa<object, CallContext>();
-  koa.use(requestLog(logger, metrics));
+  const observe = requestObserver(logger, metrics);
+  koa.use(requestLog(observe));
   koa.use(unreadBody);
   koa.use(errors(logger));
   koa.use(
@@ -288,5 +292,6 @@ export function app(ports: AppPorts): App {
   koa.use(recordingRefusals(router, ports.refusals));
   koa.use(router.routes());
   koa.on('error', (error) => logger.debug({ err: error }, 'a response could not be completed'));
-  return { handle: koa.callback(), uploads: uploading, streams: streaming };
+  const handle = quickReads({ identity: ports.identity, reads, observe }, koa.callback());
+  return { handle, uploads: uploading, streams: streaming };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Middleware, ParameterizedContext } from 'koa';
 import type { Caller } from '../../domain/image/access.ts';
 import type { Person } from '../../infra/personal/records.ts';
@@ -35,34 +36,44 @@ const maxRequestIdLength = 64;
 /** Other ids would come back in another encoding than they came in. */
 const printable = /^[\x20-\x7e]+$/;
 
-/** Finds out who calls, and gives the request its ids (reference, section 1.2). */
+export const requestIdHeader = 'x-openstack-request-id';
+
+/** Who calls, and the ids of the request (reference, section 1.2). `path` is that of the API, whatever version was named. */
+export async function callOf(
+  identity: Identity,
+  { method = '', headers, socket }: IncomingMessage,
+  path: string,
+): Promise<Call> {
+  const { caller, userName } = await identity.identify(headers, { method, path });
+  const sent = textOf(headers[requestIdHeader]);
+  if (sent.length > maxRequestIdLength)
+    throw new HttpError(431, `A request id can have at most ${maxRequestIdLength} characters.`);
+  const correlationId = randomUUID();
+  const adopted = printable.test(sent) ? sent : undefined;
+  return {
+    caller,
+    person: {
+      userId: caller.userId,
+      userName,
+      remoteAddress: socket.remoteAddress ?? '',
+      userAgent: headers['user-agent'] ?? '',
+    },
+    requestId: adopted === undefined ? `req-${correlationId}` : prefixed(adopted),
+    globalRequestId: adopted,
+    correlationId,
+  };
+}
+
+/** Has every handler below know who calls. */
 export const authentication =
   (identity: Identity): Middleware<object, CallContext> =>
   async (ctx, next) => {
-    const { caller, userName } = await identity.identify(ctx.headers, {
-      method: ctx.method,
-      path: ctx.path,
-    });
-    const sent = ctx.get('X-OpenStack-Request-ID');
-    if (sent.length > maxRequestIdLength)
-      throw new HttpError(431, `A request id can have at most ${maxRequestIdLength} characters.`);
-    const correlationId = randomUUID();
-    const adopted = printable.test(sent) ? sent : undefined;
-    const requestId = adopted === undefined ? `req-${correlationId}` : prefixed(adopted);
-    ctx.call = {
-      caller,
-      person: {
-        userId: caller.userId,
-        userName,
-        remoteAddress: ctx.req.socket.remoteAddress ?? '',
-        userAgent: ctx.get('User-Agent'),
-      },
-      requestId,
-      globalRequestId: adopted,
-      correlationId,
-    };
-    ctx.set('x-openstack-request-id', requestId);
+    ctx.call = await callOf(identity, ctx.req, ctx.path);
+    ctx.set(requestIdHeader, ctx.call.requestId);
     await next();
   };
+
+const textOf = (header: string | string[] | undefined): string =>
+  typeof header === 'string' ? header : (header?.join(', ') ?? '');
 
 const prefixed = (id: string): string => (id.startsWith('req-') ? id : `req-${id}`);

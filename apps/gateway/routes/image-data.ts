@@ -10,12 +10,12 @@ import { silenceMs } from '../client-gone.ts';
 import { inReadOrder, useFirst } from '../copies.ts';
 import type { DownloadRecorder } from '../downloads/record.ts';
 import { HttpError } from '../http-error.ts';
+import { visibleImage } from '../image-reads.ts';
 import { type ByteRange, contentRangeOf, rangeOf } from '../range.ts';
 import { sendBytes } from '../send-bytes.ts';
 import type { Uploads } from '../upload.ts';
 import { parametersOf } from '../wire/query-string.ts';
 import { imageIdOf } from './image-id.ts';
-import { visibleImage } from './images.ts';
 import type { GatewayRouter, Handler } from './routes.ts';
 
 const lookAgainMs = 250;

@@ -9,9 +9,9 @@ import type { Images } from '../../../projections/images/images.ts';
 import type { ImageRecord, MemberRecord } from '../../../projections/images/record.ts';
 import { expectNoBody, jsonBody } from '../body.ts';
 import type { Commands } from '../commands.ts';
+import { visibleImage } from '../image-reads.ts';
 import { memberDocument, memberStatusFrom, newMemberFrom } from '../wire/member.ts';
 import { imageIdOf } from './image-id.ts';
-import { visibleImage } from './images.ts';
 import { type GatewayRouter, type Handler, parameter } from './routes.ts';
 
 /** The projects that an image is shared with (reference, section 13). */

@@ -6,6 +6,7 @@ import type { BaseUrl } from '../base-url.ts';
 import { expectNoBody, jsonBody } from '../body.ts';
 import type { Call } from '../call.ts';
 import { HttpError } from '../http-error.ts';
+import { visibleImage } from '../image-reads.ts';
 import type { ImportProgresses } from '../import-progress.ts';
 import type { TaskCommands } from '../task-commands.ts';
 import { isUuid } from '../wire/image-schema.ts';
@@ -15,7 +16,6 @@ import { parametersOf } from '../wire/query-string.ts';
 import { imageTaskDocument, taskDocument, taskPage } from '../wire/task.ts';
 import { askedTaskFrom, checkSource, taskQueryFrom } from '../wire/task-requests.ts';
 import { imageIdOf } from './image-id.ts';
-import { visibleImage } from './images.ts';
 import { type GatewayRouter, parameter } from './routes.ts';
 
 /** Tasks: of one image, and all of them (reference, section 10). */
