@@ -10,13 +10,17 @@ import { type TlsMaterial, tlsMaterial } from './tls.ts';
 
 const mostAtOnce = 500;
 
+/** How long we listen before we end our side: whoever ends theirs by then has done so whatever we sent. */
+const listenForMs = 100;
+
 /**
  * RFC 5424 messages in frames that count octets, over TCP (RFC 6587, 3.4.1) or TLS (RFC 5425).
  *
  * Syslog has no receipts, and a write that succeeded is in our kernel, no more. So each batch has a connection of its own,
  * which we end first: the receiver reads up to that end, and only then ends its side. That it did so in this order, and
- * without an error, is all that TCP can tell; anything else, and the batch is sent again. What the receiver had read and
- * lost before it kept it nobody learns of.
+ * without an error, is all that TCP can tell; anything else, and the batch is sent again. Ends that cross on the way look
+ * the same, so that ours waits a moment for that of a receiver (or a proxy before it) which takes a connection only to end it.
+ * What the receiver had read and lost before it kept it nobody learns of.
  */
 export async function syslogSink(target: SyslogTarget, format: Format): Promise<Sink> {
   const material = await tlsMaterial(target);
@@ -93,5 +97,6 @@ const delivered = (socket: Socket, bytes: Buffer, timeoutMs: number): Promise<vo
       else reject(new Error('the receiver ended the connection before everything was sent'));
     });
     socket.resume();
-    socket.end(bytes);
+    const pause = Math.min(listenForMs, timeoutMs / 2);
+    socket.write(bytes, () => setTimeout(() => socket.destroyed || socket.end(), pause));
   });

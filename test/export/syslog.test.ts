@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -115,6 +116,30 @@ for (const tls of [false, true])
       });
     });
   });
+
+test('A receiver that takes connections only to end them has taken nothing', async (t) => {
+  const site = await exportSite(t);
+  await site.append(3);
+  const sockets = new Set<Socket>();
+  // It reads nothing, so that its end and ours cross without an error.
+  const ending = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+    sockets.add(socket.on('error', () => {}));
+    socket.end();
+  });
+  await new Promise<void>((resolve) => ending.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    ending.close();
+  });
+  const { port } = ending.address() as AddressInfo;
+  site.start(target({ id: 'siem', type: 'syslog', host: '127.0.0.1', port, tls: false }));
+  const standing = await until('it to be tried ten times, or to be believed', async () => {
+    const [now] = await site.cursors.standings();
+    return sockets.size > 10 || (now?.position ?? 0n) > 0n ? now : undefined;
+  });
+  assert.equal(standing?.position, 0n);
+  assert.match(standing?.error ?? '', /ended the connection before/);
+});
 
 test('A syslog receiver whose certificate is not known is told nothing', async (t) => {
   const site = await exportSite(t);
