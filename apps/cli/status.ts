@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { upcast } from '../../domain/image/upcast.ts';
 import type { Amounts } from '../../domain/quota/resources.ts';
+import { postgresAuditMemory } from '../../infra/audit/memory.ts';
 import { configFrom, settingsHelp } from '../../infra/config/config.ts';
 import { besideLogUrl, openEventLog } from '../../infra/event-log/open.ts';
 import { postgresCursors } from '../../infra/export/cursors.ts';
@@ -21,6 +22,7 @@ import type { Databases } from '../migrations.ts';
 import { projections } from '../projector/projections.ts';
 import { relayedTo } from '../relay/metrics.ts';
 import { readRunning } from '../standalone/running-file.ts';
+import { type AuditStanding, auditLines, auditStanding } from './audit-standing.ts';
 import { asksForHelp, type Command, switches } from './command.ts';
 import { withDatabases } from './database.ts';
 import { type WebhookStanding, webhookLines, webhookStandings } from './webhook-standings.ts';
@@ -30,8 +32,9 @@ const relaysWithinMs = 60_000;
 
 const usage = `Usage: daguerre status [--json] [FLAGS]
 
-Shows the head of the log, how far each read model, relay, webhook and audit export is, the queue,
-which processes live and what each holds alone, and every upload that the log has not ended.
+Shows the head of the log, how far each read model, relay, webhook and audit export is, what is
+signed and whether the audit raised an alarm, the queue, which processes live and what each
+holds alone, and every upload that the log has not ended.
 
   --json            the same as one JSON document
 
@@ -60,6 +63,7 @@ interface Status {
   readonly webhooks: readonly WebhookStanding[];
   /** Targets of the audit export. */
   readonly exports: readonly ExportStanding[];
+  readonly audit: AuditStanding;
   /** Null when the queue cannot be reached. */
   readonly queue: QueueState | null;
   readonly processes: readonly {
@@ -142,6 +146,7 @@ async function statusOf(
       })),
       webhooks,
       exports: exportStandings(exported, head, leases),
+      audit: await auditStanding(postgresAuditMemory(besideLog), head),
       queue,
       processes,
       leases,
@@ -218,6 +223,7 @@ function text({
   relays,
   webhooks,
   exports,
+  audit,
   queue,
   processes,
   leases,
@@ -237,6 +243,7 @@ function text({
     ),
     ...webhookLines(webhooks),
     ...exportLines(exports),
+    ...auditLines(audit),
     ...queueLines(queue),
     ...processes.map(
       ({ owner, secondsSinceBeat }) =>

@@ -51,6 +51,8 @@ const run = (...args: readonly string[]): Promise<{ code: number; said: string }
   });
 const audit = (...args: readonly string[]) =>
   run(cli, 'audit', ...args, '--data-dir', daguerre.dataDir);
+const status = async (): Promise<string> =>
+  (await run(cli, 'status', '--data-dir', daguerre.dataDir)).said;
 
 /** Until everything that happened so far is signed; gives how much that is. */
 const allSigned = (): Promise<number> =>
@@ -159,6 +161,7 @@ describe('A running system', { concurrency: false }, () => {
     assert.equal(code, 1);
     assert.match(said, /^altered: the event of index 1, at position 2, is not what was signed$/m);
     assert.match((await audit('status')).said, /^alarm +the event of index 1,/m);
+    assert.match(await status(), /^audit +ALARM since \S+: the event of index 1,/m);
     await until('the alarm to be in the metrics', async () => {
       const page = await (await fetch(`${daguerre.url}/metrics`)).text();
       return /^daguerre_audit_alarm(\{[^}]*\})? 1$/m.test(page);
@@ -170,6 +173,9 @@ describe('A running system', { concurrency: false }, () => {
     assert.equal((await fetch(entries, { headers })).status, 200);
     const again = await audit('check');
     assert.deepEqual([again.code, (await memory.watch()).alarm], [0, null], again.said);
+    const well = await status();
+    assert.match(well, /^audit +signed at position \d+, \d+ behind$/m);
+    assert.doesNotMatch(well, /ALARM/);
   });
 
   test('makes a tree again that was thrown away', async () => {
