@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Tile } from '../../domain/audit/tiles.ts';
 import { unlessMissing } from '../files/files.ts';
 import { keepFile } from './files.ts';
 
@@ -55,6 +56,12 @@ const schema = z.object({
 export type Manifest = Readonly<z.infer<typeof schema>>;
 export type Segment = Manifest['segments'][number];
 export type KeptTable = Manifest['beside'][string];
+
+/** A tile of the tree, as the manifest has it. */
+export const keptTile = ({ level, index, hashes }: Tile): Manifest['log']['edge'][number] => ({
+  ...{ level, index },
+  hashes: Buffer.from(hashes).toString('base64'),
+});
 
 /** There is none, or it cannot be read; the message names the file. */
 export class ManifestRefused extends Error {

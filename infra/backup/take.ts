@@ -9,7 +9,7 @@ import { keepFile } from './files.ts';
 import { keepLog, type LogCut, requireSameLog } from './keep-log.ts';
 import { keepObjects } from './keep-objects.ts';
 import { locked } from './lock.ts';
-import { type Manifest, readManifest, writeManifest } from './manifest.ts';
+import { keptTile, type Manifest, readManifest, writeManifest } from './manifest.ts';
 import type { BackupProgress } from './progress.ts';
 import { prune } from './prune.ts';
 
@@ -115,10 +115,7 @@ async function take(
       position: String(cut.position),
       previous: String(cut.previous),
       root: Buffer.from(cut.root).toString('base64'),
-      edge: cut.edge.map(({ hashes, ...tile }) => ({
-        ...tile,
-        hashes: Buffer.from(hashes).toString('base64'),
-      })),
+      edge: cut.edge.map(keptTile),
     },
     segments: [...cut.segments],
     checkpoint,

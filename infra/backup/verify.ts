@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import { BadKey } from '../audit/keys.ts';
 import { NoteRefused } from '../audit/note.ts';
@@ -5,7 +6,7 @@ import { besideTables, keptRows } from './beside.ts';
 import { headsIn, signedHeadOf, trustedKeys } from './checkpoints.ts';
 import { segmentEvents } from './events.ts';
 import { FileDamaged, keptFile } from './files.ts';
-import type { Manifest, Segment } from './manifest.ts';
+import { keptTile, type Manifest, type Segment } from './manifest.ts';
 import { keptObjects, objectPath, requireObject } from './objects.ts';
 import type { BackupProgress } from './progress.ts';
 import { NotAsSigned, signedTree } from './signed-tree.ts';
@@ -114,7 +115,8 @@ async function verifyEvents(
   const signed = (await sound(() => headsIn(directory, { beside }))) ?? [];
   const tree = signedTree(signed);
   let isWhole = true;
-  let position: bigint | undefined;
+  let first: string | null = null;
+  let [previous, position]: (bigint | undefined)[] = [];
   let index = 0;
   for (const segment of segments) {
     signal.throwIfAborted();
@@ -130,7 +132,8 @@ async function verifyEvents(
           throw new NotAsSigned(
             `${segment.file}: the event at position ${event.position} comes after that at ${position}`,
           );
-        ({ position } = event);
+        first ??= event.id;
+        [previous, position] = [position, event.position];
         tree.add(event);
         onProgress({ what: 'events', done: tree.size, position, upTo: BigInt(log.position) });
       }
@@ -143,6 +146,15 @@ async function verifyEvents(
     findings.push(
       `the events are not those that were written: ${tree.size} of ${log.events}, and another tree over them`,
     );
+  else if (tree.size > 0) {
+    // What the next run goes on from: a bit flipped there would look like a log that was changed.
+    const isSame =
+      first === log.first &&
+      position === BigInt(log.position) &&
+      (previous === undefined || previous === BigInt(log.previous)) &&
+      isDeepStrictEqual(tree.edge().map(keptTile), log.edge);
+    if (!isSame) findings.push('the manifest says otherwise of the log than its events do');
+  }
   const newest = signed.at(-1);
   if (newest !== undefined && newest.size > tree.size)
     findings.push(

@@ -227,6 +227,34 @@ describe('Of a damaged backup', { concurrency: false }, () => {
     assert.deepEqual((await site.verify()).findings, []);
   });
 
+  test('a manifest that says otherwise of the log than its events do is not believed', async (t) => {
+    const site = await backupSite(t);
+    await site.append(300);
+    await site.signed(300);
+    await site.take();
+    await site.append(300);
+    await site.signed(600);
+    const { manifest } = await site.take();
+    assert.deepEqual((await site.verify()).findings, []);
+    const [lowest, ...others] = manifest.log.edge;
+    assert.ok(lowest !== undefined && others.length > 0);
+    const hashes = Buffer.from(lowest.hashes, 'base64');
+    hashes[0] = (hashes[0] ?? 0) ^ 1;
+    for (const wrong of [
+      { edge: [{ ...lowest, hashes: hashes.toString('base64') }, ...others] },
+      { edge: others },
+      { first: '00000000-0000-4000-8000-000000000000' },
+      { position: String(BigInt(manifest.log.position) + 1n) },
+      { previous: String(BigInt(manifest.log.previous) - 1n) },
+    ]) {
+      const said = { ...manifest, log: { ...manifest.log, ...wrong } };
+      await writeFile(join(site.backup, manifestName), JSON.stringify(said));
+      assert.deepEqual((await site.verify()).findings, [
+        'the manifest says otherwise of the log than its events do',
+      ]);
+    }
+  });
+
   test('events that were changed with care are not what was signed, between which two is said', async (t) => {
     const site = await backupSite(t);
     await site.append(6);
