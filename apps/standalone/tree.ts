@@ -23,7 +23,7 @@ export async function runTree(
   { distributed }: { readonly distributed: boolean },
 ): Promise<void> {
   const log = logger('standalone', config['log-level']);
-  const stopAsked = stopSignal();
+  const stop = stopSignal();
   const dataDir = config['data-dir'];
   await makeDataDir(config);
   await makeByteDirs(config);
@@ -98,13 +98,17 @@ export async function runTree(
       return String(said.url);
     });
     const ready = Promise.all(others.map(({ firstReady }) => firstReady));
-    const began = await Promise.race([Promise.all([Promise.all(gateways), ready]), stopAsked]);
+    const began = await Promise.race([Promise.all([Promise.all(gateways), ready]), stop.asked]);
     if (began === undefined) return;
     const [urls] = began;
     running.setUrls({ url: urls[0] ?? null, urls });
     process.stdout.write(banner(config, told, urls));
-    await stopAsked;
+    await stop.asked;
     log.info('stopping');
+  } catch (error) {
+    // A Ctrl-C on the terminal ends what the start has just asked of other programs, too.
+    if (!stop.isAsked()) throw error;
+    log.info({ err: error }, 'stopping while starting');
   } finally {
     for (const stop of stops.reverse()) await stop();
   }
@@ -114,16 +118,17 @@ const times = <Value>(count: number, make: (number: number) => Value): Value[] =
   Array.from({ length: count }, (_, index) => make(index + 1));
 
 /** Resolves at the first signal; at the second, everything of this tree is left to the next start. */
-function stopSignal(): Promise<undefined> {
-  return new Promise((resolve) => {
-    let asked = false;
+function stopSignal(): { readonly asked: Promise<undefined>; isAsked(): boolean } {
+  let isAsked = false;
+  const asked = new Promise<undefined>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.on(signal, () => {
-        if (asked && signal === 'SIGINT') process.exit(130);
-        asked = true;
+        if (isAsked && signal === 'SIGINT') process.exit(130);
+        isAsked = true;
         resolve(undefined);
       });
   });
+  return { asked, isAsked: () => isAsked };
 }
 
 /** A child reads the settings that its parent resolved, and none besides. */

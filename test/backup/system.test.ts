@@ -3,7 +3,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { requireManifest } from '../../infra/backup/manifest.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { run, start } from '../cli/program.ts';
@@ -14,9 +14,15 @@ import { silent } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
 import { backupSite, fill } from './site.ts';
 
-async function temporary(t: TestContext): Promise<string> {
+const directories: string[] = [];
+/** Removed once all tests are over: a hook of the test's own would come before those that stop what runs in it. */
+after(async () => {
+  for (const directory of directories) await rm(directory, { recursive: true, force: true });
+});
+
+async function temporary(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'daguerre-restored-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  directories.push(directory);
   return directory;
 }
 
@@ -53,7 +59,7 @@ async function answersOf(url: string, ids: readonly string[], asOf: string) {
 
 describe('The command', { concurrency: false }, () => {
   test('backs a running system up, bytes and all, and what is restored answers the same', async (t) => {
-    const directory = await temporary(t);
+    const directory = await temporary();
     const backup = join(directory, 'backup');
     const args = ['--audit-checkpoint-ms', '100'];
     const original = await startDaguerre({ args });
@@ -145,7 +151,7 @@ describe('The command', { concurrency: false }, () => {
 
   test('killed at its work leaves the backup as it was, and the next run brings it up', async (t) => {
     const site = await backupSite(t);
-    const settings = ['--postgres-url', site.database.url, '--data-dir', await temporary(t)];
+    const settings = ['--postgres-url', site.database.url, '--data-dir', await temporary()];
     await fill(site.database, 100);
     assert.equal((await run(['backup', site.backup, ...settings])).code, 0);
     await fill(site.database, 30_000);
@@ -170,7 +176,7 @@ describe('The command', { concurrency: false }, () => {
 
   test('stopped by Ctrl-C says that the backup is as it was', async (t) => {
     const site = await backupSite(t);
-    const settings = ['--postgres-url', site.database.url, '--data-dir', await temporary(t)];
+    const settings = ['--postgres-url', site.database.url, '--data-dir', await temporary()];
     await fill(site.database, 30_000);
     const running = start(['backup', site.backup, ...settings]);
     await until('a part of it to be written', async () => {
@@ -192,7 +198,7 @@ describe('The command', { concurrency: false }, () => {
     const nothing = await run(['restore', join(site.directory, 'nowhere')]);
     assert.equal(nothing.code, 2);
     assert.match(nothing.stderr, /neither the id of an image nor a directory with a backup/);
-    const dataDir = await temporary(t);
+    const dataDir = await temporary();
     const into = ['--postgres-url', site.database.url, '--data-dir', dataDir];
     const refused = await run(['restore', site.backup, ...into]);
     assert.equal(refused.code, 1);

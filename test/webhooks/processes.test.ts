@@ -76,19 +76,27 @@ const register = async (daguerre: Daguerre, hook: Receiver) =>
     readonly secret: string;
   };
 
-const create = (daguerre: Daguerre, count: number) =>
-  Promise.all(
-    Array.from({ length: count }, () => call(daguerre, 'POST', '/v2/images', { name: 'x' })),
+/** How many images each has been given: nothing else happens there that anybody is told. */
+const created = new WeakMap<Daguerre, number>();
+
+async function create(daguerre: Daguerre, count: number): Promise<void> {
+  const images = Array.from({ length: count }, () =>
+    call(daguerre, 'POST', '/v2/images', { name: 'x' }),
   );
+  await Promise.all(images);
+  created.set(daguerre, (created.get(daguerre) ?? 0) + count);
+}
 
 const idOf = ({ headers }: Received): unknown => headers['webhook-id'];
 
 /** Waits until every event that pages have was delivered; gives how many came more than once. */
 async function repeats(daguerre: Daguerre, { accepted }: Receiver): Promise<number> {
-  // A read model that was dropped is not there for a moment.
-  const { events } = (await until('pages of events', () =>
-    call(daguerre, 'GET', '/events/v1?limit=1000').catch(() => undefined),
-  )) as unknown as { readonly events: readonly Event[] };
+  // A read model that was dropped is not there for a moment, and none is waited for by who creates.
+  const events = await until('pages of all events', async () => {
+    const page = await call(daguerre, 'GET', '/events/v1?limit=1000').catch(() => undefined);
+    const told = (page?.events ?? []) as readonly Event[];
+    return told.length >= (created.get(daguerre) ?? 0) && told;
+  });
   const wanted = events.map(({ id }) => id).sort();
   await until(`${wanted.length} events`, () => {
     const ids = new Set(accepted.map(idOf));
