@@ -28,6 +28,7 @@ import { downloadsProjection } from '../../projections/downloads/projection.ts';
 import { downloadQueries } from '../../projections/downloads/queries.ts';
 import { eventsProjection } from '../../projections/events/projection.ts';
 import { eventQueries } from '../../projections/events/queries.ts';
+import { keptPast } from '../../projections/history/kept-past.ts';
 import { pastQueries } from '../../projections/history/past.ts';
 import { historyProjection } from '../../projections/history/projection.ts';
 import { historyQueries } from '../../projections/history/queries.ts';
@@ -96,12 +97,16 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const log = await openEventLog(eventLogUrl, { log: logger, upcast });
   await requireSameLog(queries, log);
   const audit = await openAudit(eventLogUrl, { queries, besideLog, policy, log: logger });
+  const past = keptPast(pastQueries(queries), {
+    weight: config['answer-cache-mib'] * 1024 * 1024,
+  });
   const shown = visible(queries, postgresUrl, {
     log: logger,
     models: answeredFrom,
     onLost() {
       nearby?.forget();
       switches.forget();
+      past.forget();
     },
   });
   let nearby: Near | undefined;
@@ -242,7 +247,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     },
     history: {
       changes: historyQueries(queries),
-      past: pastQueries(queries),
+      past,
       visible: historyShown,
       people: peopleIn(besideLog),
       access: historyAccess(policy),

@@ -31,8 +31,14 @@ export async function positionAsked(ports: HistoryPorts, parameters: Parameters)
   return (await ports.past.positionAt(time)).position;
 }
 
+/** How far history was when it was last looked: it never has less. */
+const seen = new WeakMap<HistoryPorts['changes'], bigint>();
+
 async function reached(ports: HistoryPorts, position: bigint): Promise<bigint> {
-  const known = await ports.changes.checkpoint();
+  const { changes } = ports;
+  if (position <= (seen.get(changes) ?? -1n)) return position;
+  const known = await changes.checkpoint();
+  seen.set(changes, known);
   if (position <= known) return position;
   const head = await ports.log.head();
   if (position > head)

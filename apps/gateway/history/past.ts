@@ -2,8 +2,9 @@ import type { Access } from '../../../domain/image/access.ts';
 import { expectNoBody } from '../body.ts';
 import type { Call, GatewayContext } from '../call.ts';
 import { unknownImage } from '../commands.ts';
-import { imageDocument, type Reading } from '../wire/image.ts';
+import type { Reading } from '../wire/image.ts';
 import { pageText } from '../wire/image-page.ts';
+import { imageTexts } from '../wire/image-text.ts';
 import { listQueryFrom, type PageSizes } from '../wire/list-query.ts';
 import type { Parameters } from '../wire/query-string.ts';
 import { asOfNames, positionAsked } from './as-of.ts';
@@ -16,6 +17,9 @@ export interface PastImagePorts extends HistoryPorts {
   readonly readingOf: (call: Call) => Reading;
   readonly pages: PageSizes;
 }
+
+/** Records of the past are kept as those of the present are. */
+const textOf = imageTexts();
 
 /** Says which position was meant: asked for again by it, the answer is the same for ever. */
 const answeredAt = (ctx: GatewayContext, at: bigint): void => {
@@ -38,7 +42,8 @@ export async function showPast(
   if (record === undefined) throw unknownImage(imageId);
   if (!access.allowsPast(record, caller)) throw unknownImage(imageId, 'get_past_image');
   answeredAt(ctx, at);
-  ctx.body = imageDocument(record, readingOf(ctx.call));
+  ctx.type = 'json';
+  ctx.body = textOf(record, readingOf(ctx.call));
 }
 
 /** The listing of then; its links stay at the position. */
@@ -61,7 +66,7 @@ export async function listPast(
   answeredAt(ctx, at);
   ctx.type = 'json';
   ctx.body = pageText(
-    { page, images: shown.map((record) => JSON.stringify(imageDocument(record, reading))) },
+    { page, images: shown.map((record) => textOf(record, reading)) },
     [...asked, ['as_of_position', String(at)]],
     query.limit,
     '/history/v1/images',
