@@ -49,6 +49,7 @@ import { recordDownloads } from './downloads/record.ts';
 import { settleLost } from './downloads/settle-lost.ts';
 import { recordingSwitches } from './downloads/switches.ts';
 import { usualPace } from './events/stream.ts';
+import { forgetHowFar } from './history/as-of.ts';
 import { houseRulesFrom } from './house-rules.ts';
 import { identityOf } from './identity-of.ts';
 import { logTail } from './log-tail.ts';
@@ -97,6 +98,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const log = await openEventLog(eventLogUrl, { log: logger, upcast });
   await requireSameLog(queries, log);
   const audit = await openAudit(eventLogUrl, { queries, besideLog, policy, log: logger });
+  const changes = historyQueries(queries);
   const past = keptPast(pastQueries(queries), {
     weight: config['answer-cache-mib'] * 1024 * 1024,
   });
@@ -107,6 +109,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
       nearby?.forget();
       switches.forget();
       past.forget();
+      forgetHowFar(changes);
     },
   });
   let nearby: Near | undefined;
@@ -246,7 +249,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
       access: bulkAccess(policy),
     },
     history: {
-      changes: historyQueries(queries),
+      changes,
       past,
       visible: historyShown,
       people: peopleIn(besideLog),

@@ -31,8 +31,13 @@ export async function positionAsked(ports: HistoryPorts, parameters: Parameters)
   return (await ports.past.positionAt(time)).position;
 }
 
-/** How far history was when it was last looked: it never has less. */
+/** How far history was when it was last looked: it has no less until the log itself goes back. */
 const seen = new WeakMap<HistoryPorts['changes'], bigint>();
+
+/** To be called when the log may have gone back. */
+export const forgetHowFar = (changes: HistoryPorts['changes']): void => {
+  seen.delete(changes);
+};
 
 async function reached(ports: HistoryPorts, position: bigint): Promise<bigint> {
   const { changes } = ports;
