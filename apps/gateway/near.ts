@@ -42,21 +42,19 @@ export function near(options: NearOptions): Near {
     model: imagesProjection.name,
     heard: tail.start,
     holds: cacheMib > 0,
-    onSwap: () => kept.forget(),
+    onSwap: () => kept?.forget(),
     log: logger,
   });
-  const kept = nearImages(
-    images,
-    { isCurrent: holder.isCurrent, reached: shown.reached },
-    { weight: cacheMib * 1024 * 1024 },
-  );
+  const standing = { isCurrent: holder.isCurrent, reached: shown.reached };
+  const kept =
+    cacheMib > 0 ? nearImages(images, standing, { weight: cacheMib * 1024 * 1024 }) : undefined;
   tail.listenToAll((event) => {
-    kept.heard(event);
+    kept?.heard(event);
     options.heard(event);
     holder.heard(event.position);
   });
   return {
-    images: cacheMib > 0 ? kept : images,
+    images: kept ?? images,
     visible: {
       async waitFor(position, timeoutMs) {
         const began = performance.now();
@@ -66,7 +64,7 @@ export function near(options: NearOptions): Near {
       },
     },
     isCurrent: holder.isCurrent,
-    forget: kept.forget,
+    forget: () => kept?.forget(),
     stop: holder.stop,
   };
 }

@@ -11,7 +11,7 @@ import type { Log } from '../../postgres/log.ts';
 import { postgresPool } from '../../postgres/pool.ts';
 import { bell } from '../bell.ts';
 import { encoded } from './append.ts';
-import { following } from './follow.ts';
+import { following, type Part } from './follow.ts';
 import { groupCommit } from './group-commit.ts';
 import {
   allQuery,
@@ -72,6 +72,11 @@ export function postgresEventLog(url: string, options: PostgresEventLogOptions):
   const readAll = async (after: bigint, limit: number): Promise<RecordedEvent[]> =>
     parsed(await read('read-all', allQuery, [after, limit, readBytes]));
 
+  const readPart = async (after: bigint, limit: number): Promise<Part> => {
+    const rows = await read('read-all', allQuery, [after, limit, readBytes]);
+    return { events: parsed(rows), isAll: rows.length < limit && bytesOf(rows) < readBytes };
+  };
+
   return {
     async readStream(streamId, above = -1) {
       // In parts, between which others have their turn: a stream may be long.
@@ -113,7 +118,7 @@ export function postgresEventLog(url: string, options: PostgresEventLogOptions):
       listening ??= listener(url, [channel], news.ring, { log, onConnect: news.ring });
       const ended = AbortSignal.any([signal, closing.signal]);
       const read = (last: bigint, limit: number) =>
-        readAll(last, limit).catch(async (error: unknown) => {
+        readPart(last, limit).catch(async (error: unknown) => {
           if (!(error instanceof LogUnavailable)) throw error;
           if (!ended.aborted) log.warn({ err: error, last }, 'cannot follow the log; trying again');
           await delay(retryMs, undefined, { signal: ended }).catch(() => undefined);

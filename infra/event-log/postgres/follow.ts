@@ -5,9 +5,15 @@ export interface Following {
   readonly after: bigint;
   readonly signal: AbortSignal;
   /** Events above a position; undefined when the log could not be reached, after a pause. */
-  readonly read: (after: bigint, limit: number) => Promise<readonly RecordedEvent[] | undefined>;
+  readonly read: (after: bigint, limit: number) => Promise<Part | undefined>;
   /** Rings when there may be more. */
   readonly news: Bell;
+}
+
+export interface Part {
+  readonly events: readonly RecordedEvent[];
+  /** Whether they are all that there were: who hears nothing new need not look again. */
+  readonly isAll: boolean;
 }
 
 const batch = 1_000;
@@ -26,16 +32,18 @@ export async function* following({ after, signal, read, news }: Following) {
   };
   let reading = readNext();
   while (!signal.aborted) {
-    const events = await reading;
-    const newest = events?.at(-1);
-    if (events && newest) {
+    const part = await reading;
+    const newest = part?.events.at(-1);
+    if (part && newest) {
       last = newest.position;
-      const ahead = events.length === batch ? readNext() : undefined;
-      if (!signal.aborted) yield events;
-      reading = ahead ?? readNext();
-      continue;
+      const ahead = part.isAll ? undefined : readNext();
+      if (!signal.aborted) yield part.events;
+      if (ahead !== undefined) {
+        reading = ahead;
+        continue;
+      }
     }
-    if (events) await news.past(rings, pollMs, signal);
+    if (part) await news.past(rings, pollMs, signal);
     reading = readNext();
   }
 }
