@@ -18,13 +18,13 @@ import type { Logger } from '../../infra/telemetry/logger.ts';
 import { bulkQueries } from '../../projections/bulk/queries.ts';
 import type { Images } from '../../projections/images/images.ts';
 import type { Filter } from '../../projections/images/list-query.ts';
+import { imagesProjection } from '../../projections/images/projection.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
 import { imageCommands } from '../gateway/commands.ts';
 import { houseRulesFrom } from '../gateway/house-rules.ts';
 import { imports } from '../gateway/imports.ts';
 import { type LogTail, logTail } from '../gateway/log-tail.ts';
 import { quotaOf } from '../gateway/quota-of.ts';
-import { answeredFrom } from '../projector/projections.ts';
 import { imageWork } from './image-work.ts';
 import { runBulkImports } from './runner.ts';
 
@@ -60,7 +60,7 @@ export async function runBulk(part: BulkPart): Promise<void> {
   const images = imageQueries(pool);
   const decider = imageDecider(limits, access(policy, protections));
   const shown = isLimited(config)
-    ? visible(pool, postgresUrl, { log: logger, models: answeredFrom })
+    ? visible(pool, postgresUrl, { log: logger, models: [imagesProjection.name] })
     : { waitFor: async () => {}, close: async () => {} };
   const { quota, close } = quotaOf(config, { log, logger, owner, queries: pool, postgresUrl });
   /** Every call says whose record it is. */

@@ -40,7 +40,7 @@ import { webhookQueries } from '../../projections/webhooks/queries.ts';
 import { renewRecordsMs } from '../audit/expire.ts';
 import { openBus } from '../bus.ts';
 import { runPart } from '../part.ts';
-import { answeredFrom } from '../projector/projections.ts';
+import { answeredFrom, answersConcernedBy } from '../projector/projections.ts';
 import { requireSameLog } from '../same-log.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { app } from './app.ts';
@@ -105,6 +105,7 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
   const shown = visible(queries, postgresUrl, {
     log: logger,
     models: answeredFrom,
+    concerns: answersConcernedBy,
     onLost() {
       nearby?.forget();
       switches.forget();

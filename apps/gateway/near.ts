@@ -49,6 +49,7 @@ export function near(options: NearOptions): Near {
   const kept =
     cacheMib > 0 ? nearImages(images, standing, { weight: cacheMib * 1024 * 1024 }) : undefined;
   tail.listenToAll((event) => {
+    shown.heard(event);
     kept?.heard(event);
     options.heard(event);
     holder.heard(event.position);

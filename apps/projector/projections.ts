@@ -1,3 +1,4 @@
+import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { Config } from '../../infra/config/config.ts';
 import { isLimited } from '../../infra/limits/settings.ts';
 import { bulkProjection } from '../../projections/bulk/projection.ts';
@@ -38,6 +39,14 @@ export const answeredFrom: readonly string[] = [
   metadefsProjection.name,
   tasksProjection.name,
 ];
+
+/** Which events can change what the API answers from one of them. */
+export const answersConcernedBy: Readonly<Record<string, (event: RecordedEvent) => boolean>> =
+  Object.fromEntries(
+    projections
+      .filter(({ name }) => answeredFrom.includes(name))
+      .map(({ name, keyOf }) => [name, (event) => keyOf(event) !== undefined]),
+  );
 
 /** Whoever asks them waits until they have what he may know of. */
 export const lookedBackAt: readonly string[] = [historyProjection.name, downloadsProjection.name];

@@ -15,7 +15,7 @@ import { ensureGenerations } from '../../infra/read-model/migrations.ts';
 import { keepOrigin } from '../../infra/read-model/origin.ts';
 import { rebuild, retiredGraceMs } from '../../infra/read-model/rebuild.ts';
 import { applySparing, type OnUnprojectable } from '../../infra/read-model/sparing.ts';
-import { Fenced, generationWriter } from '../../infra/read-model/writer.ts';
+import { Fenced, generationWriter, type Writer } from '../../infra/read-model/writer.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Projection } from '../../projections/projection.ts';
 
@@ -41,6 +41,8 @@ export interface ProjectorOptions<Parts extends object> {
 const keepEntries = 20_000;
 const batchEvents = 2000;
 const besideEveryMs = 1000;
+/** So long a checkpoint may stay behind events that change nothing; all of a process pass them at the same moments. */
+const settleMs = 50;
 
 /**
  * Keeps a read model at the log's head until it is asked to stop. One projector is active by lease; the checkpoint is
@@ -133,6 +135,7 @@ async function followInto<Parts extends object>(
   const stop = new AbortController();
   const until = AbortSignal.any([stopping, stop.signal]);
   const writer = generationWriter(projection, live, keepEntries, mover);
+  const settling = settler(writer, pool, () => stop.abort());
   const beside = repeatedly(besideEveryMs, logger, async () => {
     const now = await liveGeneration(pool, projection);
     if (now?.number !== live.number || !(await lease.tryHold())) stop.abort();
@@ -149,15 +152,45 @@ async function followInto<Parts extends object>(
       passStep('projector.batch-read');
       for (let start = 0; start < events.length; start += batchEvents) {
         const batch = events.slice(start, start + batchEvents);
-        await applySparing(writer, pool, batch, onUnprojectable);
+        await settling.inTurn(() => applySparing(writer, pool, batch, onUnprojectable));
       }
+      settling.soon();
       passStep('projector.batch-committed');
       await keepOriginOnce();
       if (gatherMs > 0) await delay(gatherMs, undefined, { signal: until }).catch(() => {});
     }
   } finally {
     await beside.stop();
+    await settling.stop();
   }
+}
+
+/** Moves a checkpoint past events that change nothing, between two batches; `failed` is called when it is not ours to move any more. */
+function settler(writer: Writer, pool: Pool, failed: () => void) {
+  let last: Promise<unknown> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const mine = last.then(work);
+    last = mine.catch(() => {});
+    return mine;
+  };
+  return {
+    inTurn,
+    soon(): void {
+      if (!writer.isAhead) return;
+      timer ??= setTimeout(
+        () => {
+          timer = undefined;
+          inTurn(() => writer.settle(pool)).catch(failed);
+        },
+        settleMs - (performance.now() % settleMs),
+      );
+    },
+    async stop(): Promise<void> {
+      clearTimeout(timer);
+      await inTurn(() => writer.settle(pool)).catch(() => {});
+    },
+  };
 }
 
 /** Runs again and again, one at a time; a failure is left to the next. */

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { RecordedEvent } from '../../domain/event-log.ts';
 import { NotYetVisible, type Visible } from '../../projections/images/images.ts';
 import { listener } from '../postgres/listen.ts';
 import type { Log } from '../postgres/log.ts';
@@ -11,6 +12,8 @@ export interface VisibleOptions {
   readonly models: readonly string[];
   /** How often the checkpoints are read while somebody waits: announcements can be lost. */
   readonly pollMs?: number;
+  /** Which events can change what a read model shows, by model; for who tells of them by `heard`. */
+  readonly concerns?: Readonly<Record<string, (event: RecordedEvent) => boolean>>;
   /** What was known may be wrong from here on: Postgres may come back older than it was. */
   readonly onLost?: () => void;
 }
@@ -18,6 +21,11 @@ export interface VisibleOptions {
 export interface Checkpoints extends Visible {
   /** A position that every one of the read models has reached, as far as is known. */
   reached(): bigint;
+  /**
+   * To be told of every event of the log from some position on, in order. A read model that has in all events that
+   * concern it is as good as one whose checkpoint has passed the others, too, which it does a little later.
+   */
+  heard(event: RecordedEvent): void;
   close(): Promise<void>;
 }
 
@@ -29,26 +37,41 @@ export interface Checkpoints extends Visible {
 export function visible(
   pool: Pool,
   postgresUrl: string,
-  { log, models, pollMs = 250, onLost }: VisibleOptions,
+  { log, models, pollMs = 250, concerns = {}, onLost }: VisibleOptions,
 ): Checkpoints {
   const line = waitingLine();
   const known = new Map<string, bigint>();
+  /** By model, the newest event that concerns it, or that nobody can say of whether it does. */
+  const newest = new Map<string, bigint>();
+  let heardUpTo: bigint | undefined;
   /** Counts connections, so that an answer from before a loss is not taken for knowledge after it. */
   let life = 0;
   let reading: Promise<void> | undefined;
   let poll: NodeJS.Timeout | undefined;
 
+  const reachedBy = (model: string): bigint => {
+    const checkpoint = known.get(model) ?? -1n;
+    const concerned = newest.get(model);
+    if (heardUpTo === undefined || concerned === undefined || checkpoint < concerned)
+      return checkpoint;
+    return checkpoint > heardUpTo ? checkpoint : heardUpTo;
+  };
+
   const reached = (): bigint =>
     models.reduce((least: bigint | undefined, model) => {
-      const position = known.get(model) ?? -1n;
+      const position = reachedBy(model);
       return least === undefined || position < least ? position : least;
     }, undefined) ?? 0n;
+
+  const advance = (): void => {
+    line.advance(reached());
+    if (line.length === 0) stopPolling();
+  };
 
   const learn = (model: string, position: bigint): void => {
     if (!models.includes(model) || position <= (known.get(model) ?? -1n)) return;
     known.set(model, position);
-    line.advance(reached());
-    if (line.length === 0) stopPolling();
+    advance();
   };
 
   const read = async (): Promise<void> => {
@@ -73,6 +96,8 @@ export function visible(
   const forget = (): void => {
     life += 1;
     known.clear();
+    // Only what is heard from here on can be judged.
+    heardUpTo = undefined;
     onLost?.();
   };
   const stopPolling = (): void => {
@@ -92,6 +117,13 @@ export function visible(
 
   return {
     reached,
+    heard(event) {
+      const isFirst = heardUpTo === undefined;
+      heardUpTo = event.position;
+      for (const model of models)
+        if (isFirst || (concerns[model]?.(event) ?? true)) newest.set(model, event.position);
+      if (line.length > 0) advance();
+    },
     waitFor(position, timeoutMs) {
       if (reached() >= position) return Promise.resolve();
       if (known.size < models.length) readOnce();

@@ -15,15 +15,20 @@ export class Fenced extends Error {
 }
 
 export interface Writer {
-  /** The checkpoint. */
+  /** The checkpoint as it is stored. */
   readonly position: bigint;
+  /** Whether events have been taken in that change nothing here and that the checkpoint has not passed yet. */
+  readonly isAhead: boolean;
   /**
    * Takes the next events of the log in: rows and checkpoint in one transaction, fenced by the checkpoint; several
-   * transactions, in order, when the rows are large. Events that are in already change nothing. Rejects with `Fenced`.
+   * transactions, in order, when the rows are large. Events that are in already change nothing. With a mover, events
+   * that are all none of this read model's business leave the checkpoint to `settle`. Rejects with `Fenced`.
    * When a row cannot be stored (`isUnstorable`) the writer stands where its last transaction left it; after any
    * other rejection it is of no more use.
    */
   apply(db: Queryable, events: readonly RecordedEvent[]): Promise<void>;
+  /** Moves the checkpoint past all that was taken in. Rejects as `apply` does. */
+  settle(db: Queryable): Promise<void>;
   /** Moves the checkpoint past the next event without it. Rejects as `apply` does. */
   passOver(db: Queryable, event: RecordedEvent): Promise<void>;
 }
@@ -61,6 +66,8 @@ export function generationWriter<Parts extends object>(
   };
   const load = { name: `load-${schema}`, text: loadSql(projection, schema) };
   let position = generation.position;
+  /** Up to here events have been taken in; above the checkpoint none of them changes anything. */
+  let seen = position;
 
   const weightOf = (entry: Entry<Parts>): number =>
     tables.reduce((sum, [table]) => sum + (weights.get(entry[table] ?? noPart) ?? 0), 0);
@@ -133,6 +140,7 @@ export function generationWriter<Parts extends object>(
   const moveTo = async (db: Queryable, to: bigint, changes?: readonly unknown[]): Promise<void> => {
     if (!(await hasMoved(db, to, changes))) throw new Fenced(schema, position);
     position = to;
+    seen = to;
   };
 
   const step = async (db: Queryable, events: readonly RecordedEvent[]): Promise<void> => {
@@ -175,13 +183,23 @@ export function generationWriter<Parts extends object>(
     get position() {
       return position;
     },
+    get isAhead() {
+      return seen > position;
+    },
     async apply(db, events) {
-      let rest = events.filter((event) => event.position > position);
+      let rest = events.filter((event) => event.position > seen);
+      if (mover !== undefined && rest.every((event) => projection.keyOf(event) === undefined)) {
+        seen = rest.at(-1)?.position ?? seen;
+        return;
+      }
       while (rest.length > 0) {
         const count = await prepared(db, rest);
         await step(db, rest.slice(0, count));
         rest = rest.slice(count);
       }
+    },
+    async settle(db) {
+      if (seen > position) await moveTo(db, seen);
     },
     async passOver(db, event) {
       if (event.position <= position) return;

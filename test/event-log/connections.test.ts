@@ -90,6 +90,38 @@ describe('connections to Postgres', () => {
     await listening.close();
   });
 
+  test('that listen are one for a process, whoever comes and goes', async () => {
+    const told = new EventEmitter();
+    const listen = (name: string, channel: string) =>
+      listener(database.url, [channel], (_, payload) => told.emit(name, payload), {
+        log: silent,
+        onConnect: () => told.emit(`${name} connected`),
+      });
+    const connecting = Promise.all([once(told, 'first connected'), once(told, 'second connected')]);
+    const [first, second] = [listen('first', 'one'), listen('second', 'two')];
+    await connecting;
+    const third = once(told, 'third connected');
+    const late = listen('third', 'two');
+    await third;
+    const { rows } = await database.pool.query<{ listening: number }>(
+      `select count(*)::integer as listening from pg_stat_activity
+       where datname = current_database() and application_name = 'daguerre listen'`,
+    );
+    assert.deepEqual(rows, [{ listening: 1 }]);
+    await first.close();
+    const wrong: unknown[] = [];
+    told.on('first', (payload) => wrong.push(payload));
+    const heard = Promise.all([once(told, 'second'), once(told, 'third')]);
+    await database.pool.query(`select pg_notify('one', 'nobody'), pg_notify('two', 'both')`);
+    assert.deepEqual(await heard, [['both'], ['both']]);
+    assert.deepEqual(wrong, []);
+    await Promise.all([second.close(), late.close()]);
+    const again = once(told, 'fourth connected');
+    const fourth = listen('fourth', 'one');
+    await again;
+    await fourth.close();
+  });
+
   test('that listen to a server that is away end when told to', async () => {
     const lost = new EventEmitter();
     const first = once(lost, 'lost');

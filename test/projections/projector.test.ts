@@ -6,6 +6,7 @@ import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import { deathWatch } from '../../infra/leases/death-watch.ts';
 import { startHeartbeat } from '../../infra/leases/heartbeat.ts';
 import { lease } from '../../infra/leases/lease.ts';
+import { type CheckpointMover, checkpointMover } from '../../infra/read-model/checkpoints.ts';
 import { liveGeneration } from '../../infra/read-model/generation.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
 import { imageQueries } from '../../projections/images/queries.ts';
@@ -156,4 +157,45 @@ test('when the active projector dies, another takes over within 5 s', async () =
   await second.beating.stop();
   await first.watch.stop();
   await second.watch.stop();
+});
+
+test('a checkpoint passes what changes nothing a little later, and whatever comes between counts', async () => {
+  const { pool } = await testDatabase(migrations);
+  const log = openLog();
+  const settled: bigint[] = [];
+  const ours = checkpointMover(pool);
+  const mover: CheckpointMover = {
+    move(generation, from, to) {
+      settled.push(to);
+      return ours.move(generation, from, to);
+    },
+  };
+  const projector = startProjector(pool, log, { mover });
+  await projector.ready;
+  const elsewhere = (name: string) =>
+    log.append(
+      `elsewhere-${uuid(name)}`,
+      [newEvent({ type: 'ImageCreated', data: plain }, name)],
+      -1,
+    );
+  await elsewhere('one');
+  await append(log, 'between');
+  await elsewhere('two');
+  await shows(pool, 'between');
+  await caughtUp(pool, log);
+  assert.equal((await live(pool)).position, 3n);
+  for (let count = 0; count < 20; count += 1) await elsewhere(`many ${count}`);
+  await caughtUp(pool, log);
+  assert.ok(settled.length < 20, 'several are passed at once');
+  await elsewhere('last');
+  await projector.stop();
+  const next = startProjector(pool, log, { mover });
+  await next.ready;
+  await caughtUp(pool, log);
+  await rebuildFrom(pool, log);
+  await elsewhere('after another has swapped');
+  await caughtUp(pool, log);
+  await append(log, 'at the end');
+  await shows(pool, 'at the end');
+  await next.stop();
 });

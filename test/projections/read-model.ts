@@ -4,6 +4,7 @@ import { runProjector } from '../../apps/projector/run-projector.ts';
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
 import type { Lease } from '../../infra/leases/lease.ts';
 import { leaseMigrations } from '../../infra/leases/migrations.ts';
+import type { CheckpointMover } from '../../infra/read-model/checkpoints.ts';
 import { type Generation, liveGeneration, schemaOf } from '../../infra/read-model/generation.ts';
 import { readModelMigrations } from '../../infra/read-model/migrations.ts';
 import { type RebuildProgress, rebuild } from '../../infra/read-model/rebuild.ts';
@@ -76,6 +77,12 @@ export function startProjector(
     lease = ownLease,
     projection = imagesProjection,
     onUnprojectable = unexpected as OnUnprojectable,
+    mover,
+  }: {
+    readonly lease?: Lease;
+    readonly projection?: Projection<ImageParts>;
+    readonly onUnprojectable?: OnUnprojectable;
+    readonly mover?: CheckpointMover;
   } = {},
 ): RunningProjector {
   const stop = new AbortController();
@@ -89,6 +96,7 @@ export function startProjector(
     onUnprojectable,
     passStep: () => {},
     stopping: stop.signal,
+    mover,
     onReady: () => {
       isReady = true;
     },

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pool } from 'pg';
+import type { RecordedEvent } from '../../domain/event-log.ts';
 import { visible } from '../../infra/read-model/visible.ts';
 import { NotYetVisible } from '../../projections/images/images.ts';
 import { testDatabase } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
 import { logOf, migrations, quiet, rebuildFrom } from './read-model.ts';
+import { plain, recorded } from './recorded.ts';
 
 /** So late that a wait which ends before it was not ended by it. */
 const never = 100_000;
@@ -115,5 +117,37 @@ test('a swap is seen as the checkpoint that it brings', async () => {
   } as const;
   await rebuildFrom(pool, logOf([event]));
   await waiting;
+  await seen.close();
+});
+
+test('a checkpoint that only has to pass what does not concern its read model need not be waited for', async () => {
+  const { pool, url } = await testDatabase(migrations);
+  await rebuildFrom(pool, logOf([]));
+  const concerns = { images: ({ streamId }: RecordedEvent) => streamId.startsWith('image-') };
+  const seen = visible(pool, url, { log: quiet, models: ['images'], pollMs: never, concerns });
+  const isShown = (position: bigint): Promise<boolean> =>
+    seen.waitFor(position, 50).then(
+      () => true,
+      () => false,
+    );
+  await seen.waitFor(0n, never);
+  const [event] = recorded('1', [{ type: 'ImageCreated', data: plain }]);
+  assert.ok(event);
+  const hear = (position: number, streamId: string) =>
+    seen.heard({ ...event, streamId, position: BigInt(position) });
+  hear(5, 'elsewhere-1');
+  assert.equal(await isShown(5n), false, 'nobody knows what came before the first');
+  await moveTo(pool, 5);
+  await seen.waitFor(5n, never);
+  hear(6, 'elsewhere-1');
+  assert.equal(await isShown(6n), true);
+  hear(7, 'image-1');
+  hear(8, 'elsewhere-1');
+  assert.equal(await isShown(7n), false);
+  assert.equal(await isShown(8n), false, 'an image may be shown that is older than the other');
+  await moveTo(pool, 7);
+  await seen.waitFor(8n, never);
+  assert.equal(seen.reached(), 8n);
+  assert.equal(await isShown(9n), false, 'it is not heard of');
   await seen.close();
 });
