@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import { imageIdOf } from './fold.ts';
+import { followedImages } from './followed.ts';
 import type { Images } from './images.ts';
 import type { ListQuery } from './list-query.ts';
 import { weightOfPage } from './page.ts';
@@ -22,7 +23,7 @@ export interface NearImages extends Images {
 }
 
 export interface NearBounds {
-  /** Characters of images, and of pages, that are kept; each. */
+  /** Characters of images, and of pages, that are kept; each. As many again of images that are followed. */
   readonly weight: number;
 }
 
@@ -40,7 +41,7 @@ const memberOf = 256;
 /**
  * Images answered from memory while the log says that nothing has changed. An answer is kept only if it was read when
  * the read model had everything in that had been heard of it, and until an event touches it: one image by its own
- * events, a page by those of any image. Where this process is not current, every question goes to the read model.
+ * events, a page by those of any image. One whose every event was heard is not read at all, once the read model has it. Where this process is not current, every question goes to the read model.
  */
 export function nearImages(images: Images, standing: Standing, { weight }: NearBounds): NearImages {
   // Each weighs twice: whoever answers with it keeps its text beside it.
@@ -52,6 +53,7 @@ export function nearImages(images: Images, standing: Standing, { weight }: NearB
     maxSize: weight,
     sizeCalculation: ({ page }, key) => key.length + memberOf + 2 * weightOfPage(page),
   });
+  const followed = followedImages(weight);
   const shows = new Map<string, Flight<ImageRecord | undefined>>();
   const lists = new Map<string, Flight<readonly ImageRecord[]>>();
   /** Newest event of each image that the read model is not known to have in. */
@@ -101,6 +103,11 @@ export function nearImages(images: Images, standing: Standing, { weight }: NearB
       const kept = records.get(imageId);
       if (kept !== undefined) return Promise.resolve(kept.record);
       const mayKeep = caughtUpWith(ahead.get(imageId) ?? 0n);
+      const own = mayKeep ? followed.get(imageId) : undefined;
+      if (own !== undefined && isAtRest(own.record) && caughtUpWith(own.position)) {
+        records.set(imageId, { record: own.record });
+        return Promise.resolve(own.record);
+      }
       return asked(
         shows,
         imageId,
@@ -130,6 +137,7 @@ export function nearImages(images: Images, standing: Standing, { weight }: NearB
     heard(event) {
       const imageId = imageIdOf(event);
       if (imageId === undefined) return;
+      followed.heard(event);
       newest = event.position;
       records.delete(imageId);
       pages.clear();
@@ -141,6 +149,7 @@ export function nearImages(images: Images, standing: Standing, { weight }: NearB
       trimAhead();
     },
     forget() {
+      followed.forget();
       records.clear();
       pages.clear();
       for (const flights of [shows, lists])
