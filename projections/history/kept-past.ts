@@ -24,7 +24,8 @@ export function keptPast(past: PastImages, { weight }: { readonly weight: number
       ? undefined
       : new LRUCache<string, Kept>({
           maxSize: weight,
-          sizeCalculation: ({ page }, key) => key.length + besideKey + weightOfPage(page),
+          // Each weighs twice: whoever answers with it keeps its text beside it.
+          sizeCalculation: ({ page }, key) => key.length + besideKey + 2 * weightOfPage(page),
         });
   let generation = 0;
 

@@ -56,28 +56,26 @@ export function pastQueries(pool: Pool): PastImages {
   };
 
   /** Each image is in one of the two at most. What the first has a page of need not be looked for beyond in the second. */
-  const partAt =
-    (at: bigint, time: string): ReadPart =>
-    async (query, last) => {
-      const still = await partsOf(ask, sinceThen(at))(query, last);
-      if (still === undefined) return undefined;
+  const partAt = (at: bigint): ReadPart => {
+    let time: Promise<string | null> | undefined;
+    return async (query, last) => {
+      time ??= ask('history-time-of', timeText, [positionKey(at)]).then(
+        ([row]) => row?.[0] ?? null,
+      );
+      const [then, still] = await Promise.all([time, partsOf(ask, sinceThen(at))(query, last)]);
+      if (then === null || still === undefined) return undefined;
       const until = still.length < query.limit ? undefined : still.at(-1);
-      const ended = await partsOf(ask, untilLater(at, time, query, until))(query, last);
+      const ended = await partsOf(ask, untilLater(at, then, query, until))(query, last);
       return [...still, ...(ended ?? [])]
         .sort((one, other) => compared(one, other, query.sort))
         .slice(0, query.limit);
     };
+  };
 
   return {
     show,
-    async list(query, at) {
-      const [[time] = []] = await ask('history-time-of', timeText, [positionKey(at)]);
-      if (time == null) return [];
-      return listed(query, {
-        readPart: partAt(at, time),
-        show: (imageId) => show(imageId, at),
-      });
-    },
+    list: (query, at) =>
+      listed(query, { readPart: partAt(at), show: (imageId) => show(imageId, at) }),
     async positionAt(time) {
       const [row] = await ask('history-position-at', positionText, [time.toISOString()]);
       const [position, isPast] = row ?? [];

@@ -1,31 +1,43 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import { upcast } from '../../domain/image/upcast.ts';
 import { postgresEventLog } from '../../infra/event-log/postgres/event-log.ts';
+import { usualTimes } from '../../infra/near/others.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
 import { historyProjection } from '../../projections/history/projection.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
 import { newEvent, plain } from '../projections/recorded.ts';
-import { type Daguerre, startDaguerre } from '../support/daguerre.ts';
+import { startDaguerre } from '../support/daguerre.ts';
 import { silent } from '../support/silent-log.ts';
 import { atConcurrency, drained, type Rate, sender } from './load.ts';
 
-/** What is asked of the present, and the same of the past. */
 export interface HistoryFigures {
   readonly events: number;
-  readonly live: Asked;
-  /** The slowest over the positions, each by its p50. */
-  readonly asOf: Asked;
+  /** No answer is in memory, of the present or of the past. */
+  readonly firstAsked: Compared;
+  /** The same was asked before, of both. */
+  readonly askedBefore: Compared;
   /** One page of one image's changes. */
   readonly changes: Rate;
   /** Of the read model's tables and indexes, by event. */
   readonly bytesPerEvent: number;
   readonly bytesOf: Readonly<Record<string, number>>;
   readonly rebuildPerSecond: number;
+}
+
+/** What is asked of the present, and the same of the past. */
+export interface Compared {
+  readonly live: Asked;
+  /** The slowest over the positions, each by its p50. */
+  readonly asOf: Asked;
 }
 
 type Asked = Readonly<Record<keyof typeof questions, Rate>>;
@@ -71,23 +83,67 @@ const livesOf = (index: number): readonly ImageEvent[] => [
   },
 ];
 
-/** A system of its own. */
-export async function measureHistory(counts: {
+interface Counts {
   readonly images: number;
   readonly questions: number;
-}): Promise<HistoryFigures> {
-  const daguerre = await startDaguerre({ args: ['--log-level', 'warn'] });
-  const { postgresUrl, url } = daguerre;
+}
+
+/** A system of its own: first one that keeps no answers in memory, then one that does as by default. */
+export async function measureHistory(counts: Counts): Promise<HistoryFigures> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'bench-history-'));
+  const onSite = async <Result>(
+    args: readonly string[],
+    work: (site: { readonly url: string; readonly postgresUrl: string }) => Promise<Result>,
+  ): Promise<Result> => {
+    const daguerre = await startDaguerre({ dataDir, args: ['--log-level', 'warn', ...args] });
+    try {
+      return await work(daguerre);
+    } finally {
+      await daguerre.stop();
+    }
+  };
+  try {
+    const { seeded, firstAsked } = await onSite(
+      ['--answer-cache-mib', '0'],
+      async ({ postgresUrl, url }) => {
+        const seeded = await seed(postgresUrl, counts.images);
+        await compared(url, seeded, 50); // plans and caches are warm
+        return { seeded, firstAsked: await compared(url, seeded, counts.questions) };
+      },
+    );
+    return await onSite([], async ({ postgresUrl, url }) => {
+      // Only then does a gateway answer from memory what is.
+      await delay(usualTimes.settleMs + usualTimes.trustMs);
+      return {
+        events: seeded.events,
+        firstAsked,
+        askedBefore: await compared(url, seeded, counts.questions, 2),
+        changes: await changesOf(url, seeded.images, counts.questions),
+        ...(await sizes(postgresUrl, seeded.events)),
+        rebuildPerSecond: await rebuilt(dataDir),
+      };
+    });
+  } finally {
+    await rm(dataDir, { recursive: true });
+  }
+}
+
+interface Seeded {
+  readonly images: readonly string[];
+  /** The last position of each round of changes. */
+  readonly ends: readonly bigint[];
+  readonly events: number;
+}
+
+async function seed(postgresUrl: string, count: number): Promise<Seeded> {
   const log = postgresEventLog(postgresUrl, { log: silent, upcast });
   const pool = postgresPool(postgresUrl, { log: silent, max: 2 });
   const models = [imagesProjection.name, historyProjection.name];
   const shown = visible(pool, postgresUrl, { log: silent, models });
-  const { send, close } = sender(url, concurrency);
   try {
-    const images = Array.from({ length: counts.images }, () => randomUUID());
-    const steps = livesOf(0).length;
+    const images = Array.from({ length: count }, () => randomUUID());
     const ends: bigint[] = [];
-    for (let step = 0; step < steps; step += 1) {
+    for (let step = 0; step < livesOf(0).length; step += 1) {
       await atConcurrency(writers, images.length, async (index) => {
         const fact = livesOf(index)[step];
         if (fact === undefined) return;
@@ -97,32 +153,64 @@ export async function measureHistory(counts: {
     }
     await shown.waitFor(await log.head(), patienceMs);
     await pool.query('vacuum (analyze)');
-    const asked = async (base: string, then: string): Promise<Asked> => {
-      const rates: Partial<Record<keyof Asked, Rate>> = {};
-      for (const [what, pathOf] of Object.entries(questions))
-        rates[what as keyof Asked] = await atConcurrency(
-          concurrency,
-          counts.questions,
-          async (index) => {
-            const id = images[(4 * 7919 * index) % images.length] ?? '';
-            await drained(
-              await send(200, 'GET', `${base}${pathOf(id, index)}${then}`, undefined, callers),
-            );
-          },
-        );
-      return rates as Asked;
-    };
-    await asked('/v2', ''); // plans and caches are warm
+    return { images, ends, events: Number(await log.head()) };
+  } finally {
+    await shown.close();
+    await log.close();
+    await pool.end();
+  }
+}
+
+/** All questions, each side asked in turn `rounds` times; the last round counts. */
+async function compared(
+  url: string,
+  { images, ends }: Seeded,
+  count: number,
+  rounds = 1,
+): Promise<Compared> {
+  const { send, close } = sender(url, concurrency);
+  const asked = async (base: string, then: string): Promise<Asked> => {
+    const rates: Partial<Record<keyof Asked, Rate>> = {};
+    for (const [what, pathOf] of Object.entries(questions))
+      for (let round = 0; round < rounds; round += 1)
+        rates[what as keyof Asked] = await atConcurrency(concurrency, count, async (index) => {
+          const id = images[(4 * 7919 * index) % images.length] ?? '';
+          await drained(
+            await send(200, 'GET', `${base}${pathOf(id, index)}${then}`, undefined, callers),
+          );
+        });
+    return rates as Asked;
+  };
+  try {
     const live = await asked('/v2', '');
-    const positions = ends.map(String);
     const past: Asked[] = [];
-    for (const position of positions)
+    for (const position of ends)
       past.push(await asked('/history/v1', `as_of_position=${position}`));
-    const changes = await atConcurrency(concurrency, counts.questions, async (index) =>
+    return { live, asOf: slowest(past) };
+  } finally {
+    close();
+  }
+}
+
+async function changesOf(url: string, images: readonly string[], count: number): Promise<Rate> {
+  const { send, close } = sender(url, concurrency);
+  try {
+    return await atConcurrency(concurrency, count, async (index) =>
       drained(
         await send(200, 'GET', `/history/v1/images/${images[(7919 * index) % images.length]}`),
       ),
     );
+  } finally {
+    close();
+  }
+}
+
+async function sizes(
+  postgresUrl: string,
+  events: number,
+): Promise<Pick<HistoryFigures, 'bytesOf' | 'bytesPerEvent'>> {
+  const pool = postgresPool(postgresUrl, { log: silent, max: 1 });
+  try {
     const { rows } = await pool.query<{ name: string; bytes: number }>(`
       select relname as name, pg_total_relation_size(oid)::float8 as bytes
       from pg_class
@@ -131,28 +219,18 @@ export async function measureHistory(counts: {
           where model = 'history' and state = 'live'
         )
         and relkind = 'r'`);
-    const events = Number(await log.head());
     const bytesOf = Object.fromEntries(rows.map(({ name, bytes }) => [name, bytes / events]));
     return {
-      events,
-      live,
-      asOf: slowest(past),
-      changes,
-      bytesPerEvent: Object.values(bytesOf).reduce((sum, bytes) => sum + bytes, 0),
       bytesOf,
-      rebuildPerSecond: await rebuilt(daguerre),
+      bytesPerEvent: Object.values(bytesOf).reduce((sum, bytes) => sum + bytes, 0),
     };
   } finally {
-    close();
-    await shown.close();
-    await log.close();
     await pool.end();
-    await daguerre.stop();
   }
 }
 
 /** As an operator does it, beside the running service. */
-async function rebuilt({ dataDir }: Pick<Daguerre, 'dataDir'>): Promise<number> {
+async function rebuilt(dataDir: string): Promise<number> {
   const command = [cli, 'rebuild', 'history', '--data-dir', dataDir];
   const { stdout } = await promisify(execFile)(process.execPath, command);
   const [, rate] = /events, (\d+) a second/.exec(stdout) ?? [];

@@ -6,7 +6,7 @@ import { againstTable, measureAgainst } from './against.ts';
 import { type AuditFigures, measureAudit } from './audit.ts';
 import { type BusFigures, measureBus } from './bus.ts';
 import { type ByteRates, measureBytes } from './bytes.ts';
-import { type HistoryFigures, measureHistory } from './history.ts';
+import { type Compared, type HistoryFigures, measureHistory } from './history.ts';
 import type { Work } from './image-api.ts';
 import type { Rate } from './load.ts';
 import { type LogFigures, measureLog } from './log.ts';
@@ -164,17 +164,21 @@ const uploadRows = ({ images, size, perSecond }: UploadFigures) =>
   );
 
 const historyRows = ({
-  asOf,
+  askedBefore,
   bytesPerEvent,
   changes,
   events,
-  live,
+  firstAsked,
   rebuildPerSecond,
 }: HistoryFigures) => {
-  const both = (what: keyof typeof asOf) =>
+  const ratio = ({ asOf, live }: Compared, what: keyof Compared['live']): string => {
+    const [then, now] = [asOf[what].p50Ms, live[what].p50Ms];
+    return `p50 ${then.toFixed(2)} ms, as it is ${now.toFixed(2)} ms (${(then / now).toFixed(1)} x)`;
+  };
+  const both = (what: keyof Compared['live']) =>
     [
       `${what} as of then, ${whole(events)} events`,
-      `p50 ${asOf[what].p50Ms.toFixed(1)} ms; as it is p50 ${live[what].p50Ms.toFixed(1)} ms`,
+      `first asked ${ratio(firstAsked, what)}; asked before ${ratio(askedBefore, what)}`,
     ] as const;
   return [
     both('show'),

@@ -6,6 +6,7 @@ import { personalMigrations } from '../../infra/personal/migrations.ts';
 import { peopleIn } from '../../infra/personal/people.ts';
 import { personalRecords } from '../../infra/personal/records.ts';
 import { visible } from '../../infra/read-model/visible.ts';
+import { keptPast } from '../../projections/history/kept-past.ts';
 import { pastQueries } from '../../projections/history/past.ts';
 import { historyProjection } from '../../projections/history/projection.ts';
 import { historyQueries } from '../../projections/history/queries.ts';
@@ -42,7 +43,7 @@ export async function startHistorySite(
         history: {
           ...ports.history,
           changes: historyQueries(pool),
-          past: pastQueries(pool),
+          past: keptPast(pastQueries(pool), { weight: 1024 * 1024 }),
           visible: historyShown,
           people: peopleIn(pool),
         },

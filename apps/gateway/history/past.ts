@@ -2,6 +2,7 @@ import type { Access } from '../../../domain/image/access.ts';
 import { expectNoBody } from '../body.ts';
 import type { Call, GatewayContext } from '../call.ts';
 import { unknownImage } from '../commands.ts';
+import { pageAnswers } from '../page-answers.ts';
 import type { Reading } from '../wire/image.ts';
 import { pageText } from '../wire/image-page.ts';
 import { imageTexts } from '../wire/image-text.ts';
@@ -18,8 +19,9 @@ export interface PastImagePorts extends HistoryPorts {
   readonly pages: PageSizes;
 }
 
-/** Records of the past are kept as those of the present are. */
+/** Texts of the past are kept as those of the present are: as long as the records and pages that they are made of. */
 const textOf = imageTexts();
+const answers = pageAnswers();
 
 /** Says which position was meant: asked for again by it, the answer is the same for ever. */
 const answeredAt = (ctx: GatewayContext, at: bigint): void => {
@@ -62,13 +64,16 @@ export async function listPast(
   access.authorizeOwn('get_past_images', caller);
   const at = await positionAsked(ports, parameters);
   const page = await past.list(query, at);
-  const shown = page.filter((record) => access.allowsPast(record, caller));
   answeredAt(ctx, at);
   ctx.type = 'json';
-  ctx.body = pageText(
-    { page, images: shown.map((record) => textOf(record, reading)) },
-    [...asked, ['as_of_position', String(at)]],
-    query.limit,
-    '/history/v1/images',
-  );
+  // A page is of one position, so what its links say of that is the same for the same question.
+  ctx.body = answers.of(page, caller, ctx.querystring, () => {
+    const shown = page.filter((record) => access.allowsPast(record, caller));
+    return pageText(
+      { page, images: shown.map((record) => textOf(record, reading)) },
+      [...asked, ['as_of_position', String(at)]],
+      query.limit,
+      '/history/v1/images',
+    );
+  });
 }
