@@ -1,14 +1,25 @@
-import { writeFile } from 'node:fs/promises';
-import { startDaguerre } from '../support/daguerre.ts';
-import { chart } from './chart.ts';
 import {
-  type Endpoint,
-  measureImageApi,
-  medians,
-  type Phase,
-  type PhaseFigures,
-  type Work,
-} from './image-api.ts';
+  type Callers,
+  removeAll,
+  seededThere,
+  seedThroughApi,
+  seedThroughLog,
+} from './catalogue.ts';
+import { type Endpoint, measureImageApi, type Work } from './image-api.ts';
+import {
+  adminOf,
+  type ClientEnvironment,
+  keystoneFlags,
+  keystoneToken,
+  userFrom,
+} from './keystone.ts';
+import { percentiles, sender } from './load.ts';
+import { type Verdict, verdicts } from './reach.ts';
+import { atRest } from './rest.ts';
+import { measureRoofline } from './roofline.ts';
+import { medians, type PhaseFigures, type RoundFigures } from './round.ts';
+import { startSite } from './site.ts';
+import { aligned, short } from './table.ts';
 
 export interface AgainstOptions {
   /** Of the Image API to be compared with. */
@@ -17,123 +28,146 @@ export interface AgainstOptions {
   readonly otherPids: readonly number[];
   readonly rounds: number;
   readonly work: Work;
-  /** Where the chart goes; undefined for none. */
-  readonly chart?: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Who lists as a member: `user:password:project`, or without a Keystone the token itself. Absent: the administrator. */
+  readonly member?: string;
+  /** The other has a catalogue already: images tagged `seed`, with a property `seed_slot`. It stays. */
+  readonly seeded: boolean;
+  /** The other's catalogue stays, for another run with `seeded`. */
+  readonly keep: boolean;
+  readonly env: ClientEnvironment;
 }
 
 export interface Comparison {
-  readonly ours: ReadonlyMap<Phase, PhaseFigures>;
-  readonly others: ReadonlyMap<Phase, PhaseFigures>;
+  readonly ours: RoundFigures;
+  readonly others: RoundFigures;
+  /** MB/s. */
+  readonly roofline: number;
+  readonly verdicts: readonly Verdict[];
+  readonly notes: readonly string[];
 }
+
+const mostAtOnce = 16;
 
 /**
  * The embedded profile and another Image API in turn, A B and B A, so that a machine whose speed drifts is unfair to none.
- * With `OS_AUTH_URL` and the other variables of the clients both ask that Keystone, with one token; else none is asked.
+ * With `OS_AUTH_URL` and the other variables of the clients both ask that Keystone, with the same tokens; else none is asked.
  */
 export async function measureAgainst(options: AgainstOptions): Promise<Comparison> {
-  const { other, otherPids, rounds, work, env } = options;
-  const token = env.OS_AUTH_URL === undefined ? undefined : await tokenFrom(env);
-  const named = token === undefined ? {} : { token };
-  const daguerre = await startDaguerre({ args: ['--log-level', 'warn', ...keystoneFlags(env)] });
-  const end = () => daguerre.stop();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void end().then(() => process.exit(130)));
+  const { other, otherPids, rounds, work, seeded, keep } = options;
+  const who = await identities(options);
+  const site = await startSite(keystoneFlags(options.env));
+  const sides = {
+    ours: { url: site.daguerre.url, pids: site.pids, ids: [] as readonly string[] },
+    others: { url: other, pids: otherPids, ids: [] as readonly string[] },
+  };
+  type Side = keyof typeof sides;
+  const at = <Result>(side: Side, task: (endpoint: Endpoint) => Promise<Result>) =>
+    who.asking(sides[side].url, (callers) => task({ ...sides[side], callers }));
+  const seen: Record<Side, RoundFigures[]> = { ours: [], others: [] };
+  const rooflines: number[] = [];
   try {
-    const sides = {
-      ours: { url: daguerre.url, pids: [daguerre.pid], ...named } satisfies Endpoint,
-      others: { url: other, pids: otherPids, ...named } satisfies Endpoint,
-    };
-    const seen = { ours: [], others: [] } as {
-      [side in keyof typeof sides]: ReadonlyMap<Phase, PhaseFigures>[];
-    };
-    for (let round = 0; round < rounds; round += 1)
-      for (const side of round % 2 === 0
-        ? (['ours', 'others'] as const)
-        : (['others', 'ours'] as const)) {
-        seen[side].push(await measureImageApi(sides[side], work));
-        process.stderr.write(`round ${round + 1} of ${rounds}: ${side} done\n`);
+    const api = ({ callers }: Endpoint) => seedThroughApi(callers, work.images);
+    const there = ({ callers }: Endpoint) => seededThere(callers);
+    sides.others.ids = await at('others', seeded ? there : api);
+    const count = sides.others.ids.length;
+    if (count === 0) throw new Error(`nothing is tagged seed at ${other}`);
+    sides.ours.ids = seeded
+      ? await seedThroughLog(site.daguerre.postgresUrl, { owner: who.projectId, count })
+      : await at('ours', api);
+    progress(`${count} images on each side`);
+    for (let round = 0; round < rounds; round += 1) {
+      await atRest([...site.pids, ...otherPids], work.ms / 3);
+      rooflines.push(await measureRoofline(site.daguerre.dataDir, work.large));
+      const turns: readonly Side[] = round % 2 === 0 ? ['ours', 'others'] : ['others', 'ours'];
+      for (const side of turns) {
+        seen[side].push(await at(side, (endpoint) => measureImageApi(endpoint, work)));
+        progress(`round ${round + 1} of ${rounds}: ${side} done`);
       }
-    const comparison = { ours: medians(seen.ours), others: medians(seen.others) };
-    if (options.chart !== undefined) await writeFile(options.chart, chart(ratios(comparison)));
-    return comparison;
+    }
   } finally {
-    await end();
+    if (!seeded && !keep)
+      await at('others', ({ callers, ids }) => removeAll(callers.admin, ids)).catch(() =>
+        progress(`images tagged seed are left at ${other}`),
+      );
+    await site.end();
   }
+  const [ours, others] = [medians(seen.ours), medians(seen.others)];
+  const roofline = percentiles(rooflines).p50Ms;
+  const { large } = work;
+  const notes = [...who.notes, ...constantNotes];
+  return {
+    ours,
+    others,
+    roofline,
+    verdicts: verdicts({ ours, others }, { roofline, large }),
+    notes,
+  };
 }
 
-/** How many times as many a second; by CPU, how many times less each. */
-export function ratios({ ours, others }: Comparison) {
-  return [...ours].map(([phase, our]) => {
-    const other = others.get(phase);
-    const cpu =
-      our.cpuMs !== undefined && other?.cpuMs !== undefined ? other.cpuMs / our.cpuMs : undefined;
-    return { phase, rate: our.perSecond / (other?.perSecond ?? Number.NaN), cpu };
-  });
+const progress = (line: string) => process.stderr.write(`${line}\n`);
+
+const constantNotes = [
+  'CPU is of all processes of a side with its database, what they do idly in that time in it; a Keystone counts with none',
+  'never asked before: with a bound that is true of every image, another at each request, so that no answer can be kept',
+  'memory: the most at a time, proportional set sizes, what is shared counted once',
+];
+
+/** Asks for the tokens, and for others with each turn: a long run outlives them. */
+async function identities({ env, member }: Pick<AgainstOptions, 'env' | 'member'>) {
+  const named = env.OS_AUTH_URL !== undefined;
+  const tokens = async () => {
+    if (!named) return { member: { text: member, projectId: member?.split(':')[1] ?? 'default' } };
+    const admin = await keystoneToken(env, adminOf(env));
+    const other = member === undefined ? admin : await keystoneToken(env, userFrom(member));
+    return { admin, member: other };
+  };
+  const { projectId } = (await tokens()).member;
+  return {
+    projectId,
+    notes: [
+      named ? 'both ask the same Keystone' : 'no Keystone: nobody asks for tokens',
+      ...(member === undefined
+        ? ['no member was named: its rows are the administrator again']
+        : []),
+    ],
+    async asking<Result>(
+      url: string,
+      task: (callers: Callers) => Promise<Result>,
+    ): Promise<Result> {
+      const current = await tokens();
+      const senderWith = (text: string | undefined) =>
+        sender(url, mostAtOnce, text === undefined ? {} : { 'X-Auth-Token': text });
+      const [admin, asMember] = [senderWith(current.admin?.text), senderWith(current.member.text)];
+      try {
+        return await task({ admin: admin.send, member: asMember.send });
+      } finally {
+        admin.close();
+        asMember.close();
+      }
+    },
+  };
 }
 
-export function againstTable(comparison: Comparison): string {
-  const { ours, others } = comparison;
-  const cells = (figures: PhaseFigures | undefined): string[] =>
-    figures === undefined
-      ? ['-', '-', '-']
-      : [
-          figures.perSecond.toPrecision(4),
-          figures.p50Ms.toFixed(1),
-          figures.cpuMs === undefined ? '-' : figures.cpuMs.toPrecision(3),
-        ];
-  const rows = [
-    ['', 'here/s', 'p50 ms', 'cpu ms', 'there/s', 'p50 ms', 'cpu ms', 'times', 'times by cpu'],
-    ...ratios(comparison).map(({ phase, rate, cpu }) => [
-      phase,
-      ...cells(ours.get(phase)),
-      ...cells(others.get(phase)),
-      rate.toFixed(1),
-      cpu === undefined ? '-' : cpu.toFixed(1),
+/** What was reached, then each phase. */
+export function againstTable({ ours, others, verdicts, notes }: Comparison): string {
+  const times = (value: number | undefined): string =>
+    value === undefined ? '' : `${short(value)} x`;
+  const reached = [
+    ['', '', 'here', 'there', 'times', 'reach', 'aim', ''],
+    ...verdicts.map(({ what, unit, here, there, times: found, reach, aim, verdict }) => [
+      ...[what, unit, short(here), short(there), times(found), times(reach), times(aim), verdict],
     ]),
   ];
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  const cells = (figures: PhaseFigures | undefined): string[] =>
+    [figures?.perSecond, figures?.p50Ms, figures?.p99Ms, figures?.cpuMs].map(short);
+  const columns = ['1/s', 'p50 ms', 'p99 ms', 'cpu ms'];
+  const phases = [
+    ['', ...columns.map((one) => `here ${one}`), ...columns.map((one) => `there ${one}`)],
+    ...[...ours.phases].map(([name, figures]) => [
+      ...[name, ...cells(figures), ...cells(others.phases.get(name))],
+    ]),
+  ];
+  return [aligned(reached), aligned(phases), notes.map((note) => `- ${note}`).join('\n')].join(
+    '\n\n',
   );
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) =>
-          column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-        )
-        .join('  '),
-    )
-    .join('\n');
 }
-
-async function tokenFrom(env: AgainstOptions['env']): Promise<string> {
-  const user = {
-    name: env.OS_USERNAME,
-    password: env.OS_PASSWORD,
-    domain: { name: env.OS_USER_DOMAIN_NAME ?? 'Default' },
-  };
-  const project = {
-    name: env.OS_PROJECT_NAME,
-    domain: { name: env.OS_PROJECT_DOMAIN_NAME ?? 'Default' },
-  };
-  const answer = await fetch(`${env.OS_AUTH_URL?.replace(/\/$/, '')}/auth/tokens`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({
-      auth: { identity: { methods: ['password'], password: { user } }, scope: { project } },
-    }),
-  });
-  const token = answer.headers.get('x-subject-token');
-  if (token === null) throw new Error(`Keystone gives no token: ${await answer.text()}`);
-  return token;
-}
-
-const keystoneFlags = (env: AgainstOptions['env']): string[] =>
-  env.OS_AUTH_URL === undefined
-    ? []
-    : [
-        ...['--identity', 'keystone', '--keystone-auth-url', env.OS_AUTH_URL],
-        ...['--keystone-username', env.OS_USERNAME ?? ''],
-        ...['--keystone-password', env.OS_PASSWORD ?? ''],
-        ...['--keystone-project-name', env.OS_PROJECT_NAME ?? ''],
-      ];

@@ -15,14 +15,11 @@ export interface ByteRates {
 }
 
 const mebibyte = 1024 * 1024;
-const block = Buffer.alloc(64 * mebibyte);
+let content: Buffer | undefined;
 const sampleMs = 20;
 
 /** One image of `size` bytes in and out, after a small one that warms everything up. */
 export async function measureBytes(daguerre: Daguerre, size: number): Promise<ByteRates> {
-  randomFillSync(block);
-  // Not by chance a boot sector.
-  block.fill('image ', 0, 4096);
   const { send, close } = sender(daguerre.url, 2);
   try {
     await upload(send, 16 * mebibyte);
@@ -62,10 +59,18 @@ export async function upload(send: Send, size: number): Promise<string> {
 }
 
 export function* pieces(size: number): Generator<Buffer> {
+  content ??= madeUp();
+  const block = content;
   for (let sent = 0; sent < size; sent += mebibyte) {
     const begin = sent % block.length;
     yield block.subarray(begin, begin + Math.min(mebibyte, size - sent));
   }
+}
+
+function madeUp(): Buffer {
+  const block = randomFillSync(Buffer.alloc(64 * mebibyte));
+  // Not by chance a boot sector.
+  return block.fill('image ', 0, 4096);
 }
 
 function md5Alone(size: number): number {

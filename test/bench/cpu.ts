@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import os from 'node:os';
 
 /** Of Linux wherever Node runs. */
 const ticksPerSecond = 100;
@@ -11,6 +12,18 @@ export interface Usage {
 }
 
 export function usageOf(roots: readonly number[]): Usage {
+  const all = familyOf(roots);
+  return { cpuMs: sumOfTicks(all), memoryMiB: sumOfMemory(all) };
+}
+
+/** The same without the memory, which takes much longer to find out. */
+export const cpuMsOf = (roots: readonly number[]): number => sumOfTicks(familyOf(roots));
+
+export const memoryMiBOf = (roots: readonly number[]): number => sumOfMemory(familyOf(roots));
+
+type Family = ReadonlyMap<number, { readonly parent: number; readonly ticks: number }>;
+
+function familyOf(roots: readonly number[]): Family {
   const all = new Map<number, { readonly parent: number; readonly ticks: number }>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
@@ -24,12 +37,14 @@ export function usageOf(roots: readonly number[]): Usage {
     for (let at = pid; at > 1; at = all.get(at)?.parent ?? 0) if (roots.includes(at)) return true;
     return false;
   };
-  const ours = [...all].filter(([pid]) => isOurs(pid));
-  return {
-    cpuMs: ours.reduce((sum, [, { ticks }]) => sum + (ticks * 1000) / ticksPerSecond, 0),
-    memoryMiB: ours.reduce((sum, [pid]) => sum + memoryOf(pid), 0),
-  };
+  return new Map([...all].filter(([pid]) => isOurs(pid)));
 }
+
+const sumOfTicks = (all: Family): number =>
+  [...all.values()].reduce((sum, { ticks }) => sum + (ticks * 1000) / ticksPerSecond, 0);
+
+const sumOfMemory = (all: Family): number =>
+  [...all.keys()].reduce((sum, pid) => sum + memoryOf(pid), 0);
 
 const memoryOf = (pid: number): number =>
   Number(/^Pss:\s+(\d+) kB$/m.exec(contentOf(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) / 1024;
@@ -40,4 +55,18 @@ function contentOf(file: string): string {
   } catch {
     return ''; // it ended meanwhile
   }
+}
+
+/** Share of all cores of the machine that was busy since `before`, which is another answer. */
+export function busySince(before?: Busy): Busy & { readonly share: number } {
+  const times = os.cpus().map(({ times }) => times);
+  const idleMs = times.reduce((sum, { idle }) => sum + idle, 0);
+  const allMs = times.flatMap((one) => Object.values(one)).reduce((sum, ms) => sum + ms, 0);
+  const [idle, all] = [idleMs - (before?.idleMs ?? 0), allMs - (before?.allMs ?? 0)];
+  return { idleMs, allMs, share: 1 - idle / all };
+}
+
+interface Busy {
+  readonly idleMs: number;
+  readonly allMs: number;
 }

@@ -1,157 +1,170 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pieces } from './bytes.ts';
-import { type Usage, usageOf } from './cpu.ts';
-import { atConcurrency, drained, percentiles, type Rate, sender, textOf } from './load.ts';
+import { type Callers, removeAll, slots } from './catalogue.ts';
+import { drained, type Send, textOf } from './load.ts';
+import { atRest } from './rest.ts';
+import { isWanted, newRound, type RoundFigures } from './round.ts';
 
-/** Something that answers the Image API v2. */
+/** Something that answers the Image API v2, with a catalogue in it. */
 export interface Endpoint {
-  readonly url: string;
-  /** Sent with each request; none where nobody asks for one. */
-  readonly token?: string;
-  /** Server processes whose time counts, with all that descend from them. */
+  readonly callers: Callers;
+  /** Of the catalogue. */
+  readonly ids: readonly string[];
+  /** Server processes whose time and memory count, with all that descend from them. */
   readonly pids: readonly number[];
 }
 
 export interface Work {
-  /** In the catalogue while it is listed. */
+  /** In the catalogue. */
   readonly images: number;
+  /** Each phase takes this long at least, after a third of it that does not count. */
+  readonly ms: number;
+  /** At least so many requests, 16 at once; a quarter of it of listings and of what is asked alone. */
   readonly requests: number;
   /** Images of 10 MiB. */
   readonly uploads: number;
   /** Bytes of the large image. */
   readonly large: number;
+  /** Phases whose names begin with one of these; all where there is none. */
+  readonly only: readonly string[];
 }
 
-export interface PhaseFigures extends Rate {
-  /** Of the server, for each request; undefined where its processes are not known. */
-  readonly cpuMs?: number;
-  readonly memoryMiB?: number;
-}
-
-export type Phase =
-  | 'create, 16 at once'
-  | 'create alone'
-  | 'show, 16 at once'
-  | 'list of 25, 16 at once'
-  | 'list of 25 alone'
-  | 'list by property, 16 at once'
-  | 'patch alone'
-  | '10 MiB until active, 8 at once'
-  | 'large upload until active'
-  | 'large download';
+type Round = ReturnType<typeof newRound>;
 
 const mebibyte = 1024 ** 2;
 const json = { 'Content-Type': 'application/json' };
 const patch = { 'Content-Type': 'application/openstack-images-v2.1-json-patch' };
+const weighingMs = 1_000;
+/** A prime, so that neighbours in time are none in the catalogue. */
+const stride = 7919;
 
-/** One round over an endpoint; what it makes it deletes. Throws when an answer is not the expected one. */
-export async function measureImageApi(
-  { url, token, pids }: Endpoint,
-  work: Work,
-): Promise<ReadonlyMap<Phase, PhaseFigures>> {
-  const headers: Record<string, string> = token === undefined ? {} : { 'X-Auth-Token': token };
-  const { send, close } = sender(url, 16, headers);
-  const ids: string[] = [];
-  const figures = new Map<Phase, PhaseFigures>();
+let questions = 0;
+/** True of every image, and another one each time: nobody can have the answer yet. */
+const newQuestion = (): string => {
+  const year = new Date(Date.UTC(2100, 0, 1) + questions++ * 1000);
+  return `&created_at=lt:${year.toISOString().slice(0, 19)}Z`;
+};
+const slotOf = (turn: number): string => `&seed_slot=${(turn * stride) % slots}`;
 
-  const phase = async (
-    name: Phase,
-    concurrency: number,
-    count: number,
-    one: (index: number) => Promise<unknown>,
-  ): Promise<void> => {
-    const before: Usage | undefined = pids.length > 0 ? usageOf(pids) : undefined;
-    const rate = await atConcurrency(concurrency, count, one);
-    const after = usageOf(pids);
-    const used =
-      before === undefined
-        ? {}
-        : { cpuMs: (after.cpuMs - before.cpuMs) / count, memoryMiB: after.memoryMiB };
-    figures.set(name, { ...rate, ...used });
-  };
+/** What is asked of a listing besides the 25. */
+export const listings: Readonly<Record<string, (turn: number) => string>> = {
+  'list of 25': () => '',
+  'list of 25, never asked before': newQuestion,
+  'list by property': slotOf,
+  'list by property, the same': () => slotOf(7),
+  'list by property, never asked before': (turn) => slotOf(turn) + newQuestion(),
+};
 
-  const create = async (index: number): Promise<string> => {
-    const image = {
-      ...{ name: `bench-${index}`, disk_format: 'raw', container_format: 'bare' },
-      ...{ hw_disk_bus: 'virtio', bench_slot: String(index % 500), tags: ['bench'] },
-    };
-    const { id } = JSON.parse(
-      await textOf(await send(201, 'POST', '/v2/images', JSON.stringify(image), json)),
-    );
-    ids.push(id);
-    return id;
-  };
-  const get = async (path: string) => drained(await send(200, 'GET', path));
-  const any = (index: number) => ids[(index * 7919) % ids.length];
-
-  const upload = async (size: number): Promise<string> => {
-    const id = await create(0);
-    const body = async (sink: NodeJS.WritableStream): Promise<void> => {
-      for (const piece of pieces(size)) if (!sink.write(piece)) await once(sink, 'drain');
-    };
-    const type = { 'Content-Type': 'application/octet-stream', 'Content-Length': String(size) };
-    await drained(await send(204, 'PUT', `/v2/images/${id}/file`, body, type));
-    for (;;) {
-      const answer = await textOf(await send(200, 'GET', `/v2/images/${id}`));
-      if (JSON.parse(answer).status === 'active') return id;
-      await delay(2);
-    }
-  };
-
+/** One round; what it makes it deletes. Throws when an answer is not the expected one. */
+export async function measureImageApi(endpoint: Endpoint, work: Work): Promise<RoundFigures> {
+  const { callers, pids } = endpoint;
+  const made: string[] = [];
+  const round = newRound(pids, work);
+  await atRest(pids, work.ms / 3);
+  await reads(round, endpoint, work);
+  const removed = () => removeAll(callers.admin, made.splice(0));
   try {
-    await atConcurrency(16, 32, () => get('/v2/images?limit=1'));
-    await phase('create, 16 at once', 16, work.requests, create);
-    await phase('create alone', 1, Math.ceil(work.requests / 4), create);
-    await atConcurrency(16, Math.max(0, work.images - ids.length), create);
-    await phase('show, 16 at once', 16, 4 * work.requests, (index) =>
-      get(`/v2/images/${any(index)}`),
-    );
-    const list = () => get('/v2/images?limit=25');
-    await phase('list of 25, 16 at once', 16, work.requests, list);
-    await phase('list of 25 alone', 1, Math.ceil(work.requests / 4), list);
-    await phase('list by property, 16 at once', 16, work.requests, (index) =>
-      get(`/v2/images?limit=25&bench_slot=${index % 500}`),
-    );
-    await phase('patch alone', 1, Math.ceil(work.requests / 4), async (index) => {
-      const change = [{ op: 'add', path: `/bench_${index}`, value: 'yes' }];
-      const body = JSON.stringify(change);
-      return drained(await send(200, 'PATCH', `/v2/images/${any(index)}`, body, patch));
+    await changes(round, callers.admin, work, made);
+    await removed();
+    await bytes(round, callers.admin, work, made);
+  } catch (error) {
+    await removed().catch(() => {});
+    throw error;
+  }
+  await removed();
+  await atRest(pids, work.ms / 3);
+  return round.figures();
+}
+
+async function reads(round: Round, { callers, ids }: Endpoint, work: Work): Promise<void> {
+  const get = async (send: Send, path: string) => drained(await send(200, 'GET', path));
+  await round.measure({
+    ...{ name: 'show, 16 at once', concurrency: 16, count: work.requests },
+    one: (turn) => get(callers.admin, `/v2/images/${ids[(turn * stride) % ids.length]}`),
+  });
+  const count = Math.ceil(work.requests / 4);
+  for (const [what, queryOf] of Object.entries(listings))
+    for (const who of ['member', 'admin'] as const)
+      for (const [how, concurrency] of [
+        ['alone', 1],
+        ['16 at once', 16],
+      ] as const)
+        await round.measure({
+          ...{ name: `${what}, ${who}, ${how}`, concurrency, count },
+          one: (turn) => get(callers[who], `/v2/images?limit=25${queryOf(turn)}`),
+        });
+}
+
+async function changes(round: Round, send: Send, work: Work, made: string[]): Promise<void> {
+  const count = Math.ceil(work.requests / 4);
+  const writes = true;
+  const one = () => create(send, made);
+  await round.measure({ name: 'create alone', concurrency: 1, count, writes, one });
+  if (isWanted(work.only, 'patch alone')) while (made.length < count) await one();
+  await round.measure({
+    ...{ name: 'patch alone', concurrency: 1, count, writes },
+    async one(turn) {
+      const added = [{ op: 'add', path: `/bench_${turn}`, value: 'yes' }];
+      const path = `/v2/images/${made[turn % made.length]}`;
+      await drained(await send(200, 'PATCH', path, JSON.stringify(added), patch));
+    },
+  });
+  const rate = { name: 'create, 16 at once', concurrency: 16, count: work.requests };
+  await round.measure({ ...rate, writes, one });
+}
+
+async function bytes(round: Round, send: Send, work: Work, made: string[]): Promise<void> {
+  const writes = true;
+  const weighing = setInterval(round.weigh, weighingMs);
+  try {
+    await round.measure({
+      ...{ name: '10 MiB until active, 8 at once', concurrency: 8, warm: 8, count: work.uploads },
+      ...{ writes, one: () => upload(send, 10 * mebibyte, made) },
     });
-    await phase('10 MiB until active, 8 at once', 8, work.uploads, () => upload(10 * mebibyte));
-    let large = '';
-    await phase('large upload until active', 1, 1, async () => {
-      large = await upload(work.large);
+    await removeAll(send, made.splice(0));
+    let large: string | undefined;
+    const fill = async (): Promise<void> => {
+      large = await upload(send, work.large, made);
+    };
+    const alone = { concurrency: 1, count: 1 };
+    await round.measure({ name: 'large upload until active', ...alone, writes, one: fill });
+    if (!isWanted(work.only, 'large download')) return;
+    if (large === undefined) await fill();
+    await round.measure({
+      ...{ name: 'large download', ...alone },
+      async one() {
+        const size = await drained(await send(200, 'GET', `/v2/images/${large}/file`));
+        if (size !== work.large) throw new Error(`${size} bytes came of ${work.large}`);
+      },
     });
-    await phase('large download', 1, 1, async () => {
-      const bytes = await get(`/v2/images/${large}/file`);
-      if (bytes !== work.large) throw new Error(`${bytes} bytes came of ${work.large}`);
-    });
-    return figures;
   } finally {
-    await atConcurrency(16, ids.length, async (index) =>
-      drained(await send(204, 'DELETE', `/v2/images/${ids[index]}`)),
-    );
-    close();
+    clearInterval(weighing);
   }
 }
 
-/** Figure by figure the median of several rounds. */
-export function medians(
-  rounds: readonly ReadonlyMap<Phase, PhaseFigures>[],
-): ReadonlyMap<Phase, PhaseFigures> {
-  const middle = (values: readonly number[]): number => percentiles(values).p50Ms;
-  const [first = new Map<Phase, PhaseFigures>()] = rounds;
-  return new Map(
-    [...first].map(([phase, figures]) => {
-      const all = rounds.flatMap((round) => round.get(phase) ?? []);
-      const names = Object.keys(figures) as (keyof PhaseFigures)[];
-      return [
-        phase,
-        Object.fromEntries(
-          names.map((name) => [name, middle(all.map((one) => one[name] ?? 0))]),
-        ) as unknown as PhaseFigures,
-      ];
-    }),
-  );
+async function create(send: Send, made: string[]): Promise<string> {
+  const image = {
+    ...{ name: `bench-${made.length}`, disk_format: 'raw', container_format: 'bare' },
+    ...{ hw_disk_bus: 'virtio', os_distro: 'debian', bench_slot: '7', tags: ['bench'] },
+  };
+  const answer = await send(201, 'POST', '/v2/images', JSON.stringify(image), json);
+  const { id } = JSON.parse(await textOf(answer));
+  made.push(id);
+  return id;
+}
+
+/** Resolves when the image is active. */
+async function upload(send: Send, size: number, made: string[]): Promise<string> {
+  const id = await create(send, made);
+  const body = async (sink: NodeJS.WritableStream): Promise<void> => {
+    for (const piece of pieces(size)) if (!sink.write(piece)) await once(sink, 'drain');
+  };
+  const type = { 'Content-Type': 'application/octet-stream', 'Content-Length': String(size) };
+  await drained(await send(204, 'PUT', `/v2/images/${id}/file`, body, type));
+  for (;;) {
+    const { status } = JSON.parse(await textOf(await send(200, 'GET', `/v2/images/${id}`)));
+    if (status === 'active') return id;
+    await delay(2);
+  }
 }

@@ -28,6 +28,34 @@ export async function atConcurrency(
   return { perSecond: (count / (performance.now() - began)) * 1000, ...percentiles(took) };
 }
 
+/** As much as is wanted at least, of both: what is quick goes on for the time, what is slow until the count. */
+export interface Least {
+  readonly count: number;
+  readonly ms: number;
+}
+
+/** The same until both are reached; `done` is how many it were. */
+export async function atLeast(
+  concurrency: number,
+  least: Least,
+  work: (index: number) => Promise<unknown>,
+): Promise<Rate & { readonly done: number }> {
+  const took: number[] = [];
+  let next = 0;
+  const began = performance.now();
+  const lane = async (): Promise<void> => {
+    while (next < least.count || performance.now() - began < least.ms) {
+      const index = next++;
+      const from = performance.now();
+      await work(index);
+      took.push(performance.now() - from);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, lane));
+  const seconds = (performance.now() - began) / 1000;
+  return { perSecond: took.length / seconds, done: took.length, ...percentiles(took) };
+}
+
 export function percentiles(took: readonly number[]): { p50Ms: number; p99Ms: number } {
   const sorted = [...took].sort((a, b) => a - b);
   const at = (share: number): number => sorted[Math.floor((sorted.length - 1) * share)] ?? 0;

@@ -95,11 +95,12 @@ export async function measureLog(
   }
 }
 
-/** As an operator does it, beside the running service. */
-async function rebuilt({
-  dataDir,
-}: Daguerre): Promise<Pick<LogFigures, 'rebuiltEvents' | 'rebuildPerSecond'>> {
-  const command = [cli, 'rebuild', '--data-dir', dataDir];
+/** As an operator does it, beside the running service; the figures are of the first of the models. */
+export async function rebuilt(
+  { dataDir }: Daguerre,
+  models: readonly string[] = [],
+): Promise<Pick<LogFigures, 'rebuiltEvents' | 'rebuildPerSecond'>> {
+  const command = [cli, 'rebuild', ...models, '--data-dir', dataDir];
   const { stdout } = await promisify(execFile)(process.execPath, command);
   const [, count, rate] = /rebuilt from (\d+) events, (\d+) a second/.exec(stdout) ?? [];
   if (count === undefined) throw new Error(`a rebuild that tells no figures: ${stdout}`);

@@ -1,42 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import os from 'node:os';
-import { parseArgs } from 'node:util';
 import { startDaguerre } from '../support/daguerre.ts';
-import { againstTable, measureAgainst } from './against.ts';
 import { type AuditFigures, measureAudit } from './audit.ts';
 import { type BusFigures, measureBus } from './bus.ts';
 import { type ByteRates, measureBytes } from './bytes.ts';
 import { type Compared, type HistoryFigures, measureHistory } from './history.ts';
-import type { Work } from './image-api.ts';
 import type { Rate } from './load.ts';
 import { type LogFigures, measureLog } from './log.ts';
+import { modeOf } from './modes.ts';
+import { optionsFrom, usage } from './options.ts';
 import { measureRequests, type RequestRates } from './requests.ts';
 import { measureStream, type StreamFigures } from './stream.ts';
 import { measureUploads, type UploadFigures } from './uploads.ts';
 import { measureWebhooks, type WebhookFigures } from './webhooks.ts';
-
-const usage = `Usage: npm run bench -- [--quick] [--bus] [--webhooks] [--stream] [--uploads]
-                        [--history] [--audit] [--json FILE]
-       npm run bench -- --against URL [--against-pids PID,PID] [--rounds N] [--quick]
-                        [--images N] [--chart FILE] [--json FILE]
-
-Measures the embedded profile on this machine, the client on the same cores. It runs
-in a temporary data directory, on a free port, and removes what it made.
-
-  --bus          JetStream as well: needs nats-server
-  --webhooks     a webhook as well
-  --stream       a client of server-sent events as well
-  --uploads      many images of 10 MiB as well, with one worker and with two
-  --history      images as they were, against images as they are, as well
-  --audit        the audit tree: how fast it is made and proves, as well
-  --quick        small counts: shows that it works, not how fast
-  --json FILE    the figures as JSON, too
-
-  --against URL  another Image API instead: both in turn, medians of --rounds (3). With
-                 OS_AUTH_URL and the clients' other variables both ask that Keystone.
-                 --against-pids are its processes, whose CPU counts; --images is how many
-                 are in the catalogue while it is listed (10,000); --chart draws an SVG
-`;
 
 const mebibyte = 1024 * 1024;
 const full = {
@@ -74,9 +50,6 @@ const quick = {
   pastQuestions: 50,
 };
 type Counts = typeof full;
-
-const fullWork: Work = { images: 10_000, requests: 600, uploads: 50, large: 1024 * mebibyte };
-const quickWork: Work = { images: 100, requests: 60, uploads: 8, large: 32 * mebibyte };
 
 // biome-ignore lint/style/noProcessEnv: the clients' variables say which Keystone is asked
 const benchEnvironment = process.env;
@@ -210,55 +183,33 @@ const busRows = (bus: BusFigures) =>
     ],
   ] as const;
 
+const machine = {
+  date: new Date().toISOString().slice(0, 10),
+  node: process.version,
+  cores: os.availableParallelism(),
+  processor: os.cpus()[0]?.model ?? 'unknown',
+  memoryGiB: Math.round(os.totalmem() / 1024 ** 3),
+};
+
+const machineText = ({ date, node, cores, processor, memoryGiB }: typeof machine): string =>
+  `${date}, Node ${node}, ${cores} cores of ${processor}, ${memoryGiB} GiB`;
+
 async function main(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      quick: { type: 'boolean', default: false },
-      bus: { type: 'boolean', default: false },
-      webhooks: { type: 'boolean', default: false },
-      stream: { type: 'boolean', default: false },
-      uploads: { type: 'boolean', default: false },
-      history: { type: 'boolean', default: false },
-      audit: { type: 'boolean', default: false },
-      json: { type: 'string' },
-      against: { type: 'string' },
-      'against-pids': { type: 'string', default: '' },
-      rounds: { type: 'string', default: '3' },
-      images: { type: 'string' },
-      chart: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
+  const values = optionsFrom(args);
   if (values.help) {
     process.stdout.write(usage);
     return;
   }
   const counts = values.quick ? quick : full;
-  const machine = {
-    date: new Date().toISOString().slice(0, 10),
-    node: process.version,
-    cores: os.availableParallelism(),
-    processor: os.cpus()[0]?.model ?? 'unknown',
-    memoryGiB: Math.round(os.totalmem() / 1024 ** 3),
-  };
   const save = async (measured: object): Promise<void> => {
     if (values.json !== undefined)
       await writeFile(values.json, `${JSON.stringify({ machine, ...measured }, undefined, 2)}\n`);
   };
-  if (values.against !== undefined) {
-    const work = values.quick ? quickWork : fullWork;
-    const comparison = await measureAgainst({
-      other: values.against,
-      otherPids: values['against-pids'].split(',').filter(Boolean).map(Number),
-      rounds: Number(values.rounds),
-      work: values.images === undefined ? work : { ...work, images: Number(values.images) },
-      ...(values.chart === undefined ? {} : { chart: values.chart }),
-      env: benchEnvironment,
-    });
-    process.stdout.write(`${againstTable(comparison)}\n`);
-    const [ours, others] = [comparison.ours, comparison.others].map(Object.fromEntries);
-    return save({ work, ours, others });
+  const mode = modeOf(values, benchEnvironment);
+  if (mode !== undefined) {
+    const { text, json } = await mode();
+    process.stdout.write(`${machineText(machine)}\n\n${text}\n`);
+    return save(json);
   }
   const figures: Figures = {
     ...(await measure(counts)),
@@ -280,9 +231,8 @@ async function main(args: readonly string[]): Promise<void> {
         }
       : {}),
   };
-  const { date, node, cores, processor, memoryGiB } = machine;
   process.stdout.write(
-    `${date}, Node ${node}, ${cores} cores of ${processor}, ${memoryGiB} GiB; 16 requests at once\n\n${table(figures, counts)}\n`,
+    `${machineText(machine)}; 16 requests at once\n\n${table(figures, counts)}\n`,
   );
   process.stdout.write(auditText(figures.audit));
   await save({ counts, figures });

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { startDaguerre } from '../support/daguerre.ts';
 
 const bench = fileURLToPath(new URL('./main.js', import.meta.url));
 
@@ -68,30 +67,5 @@ test('the bench measures everything that it promises, however fast', async () =>
     assert.ok(log.rebuiltEvents > 100 + 500 * 4, stdout);
   } finally {
     await rm(directory, { recursive: true, force: true });
-  }
-});
-
-test('the bench compares with another Image API, with times, CPU and a chart', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'bench-'));
-  const other = await startDaguerre({ args: ['--log-level', 'warn'] });
-  const [json, chart] = [join(directory, 'figures.json'), join(directory, 'chart.svg')];
-  try {
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      ...[bench, '--quick', '--against', other.url, '--against-pids', String(other.pid)],
-      ...['--rounds', '2', '--json', json, '--chart', chart],
-    ]);
-    assert.match(stdout, /^create, 16 at once( +[\d.]+){8}$/m);
-    assert.match(stdout, /^large download( +[\d.]+){8}$/m);
-    const { ours, others } = JSON.parse(await readFile(json, 'utf8'));
-    for (const side of [ours, others])
-      for (const figures of Object.values(side) as { perSecond: number; memoryMiB: number }[])
-        assert.ok(figures.perSecond > 0 && figures.memoryMiB > 0);
-    const drawn = await readFile(chart, 'utf8');
-    assert.equal(drawn.match(/as many/g)?.length, Object.keys(ours).length);
-    const left = await (await fetch(`${other.url}/v2/images`)).text();
-    assert.deepEqual(JSON.parse(left).images, []);
-  } finally {
-    await other.stop();
-    await rm(directory, { recursive: true });
   }
 });

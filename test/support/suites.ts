@@ -46,7 +46,7 @@ const differing: Readonly<Record<string, Needs>> = {
   retention: { budgetSeconds: 600, packages: [] },
   backup: { budgetSeconds: 600, packages: [] },
   export: { budgetSeconds: 900 },
-  bench: { budgetSeconds: 300 },
+  bench: { budgetSeconds: 600 },
   inspection: { budgetSeconds: 300, postgres: false },
   domain: { budgetSeconds: 120, packages: [], postgres: false },
   config: { budgetSeconds: 60, packages: [], postgres: false },
