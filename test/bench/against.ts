@@ -139,7 +139,7 @@ async function identities({ env, member }: Pick<AgainstOptions, 'env' | 'member'
         sender(url, mostAtOnce, text === undefined ? {} : { 'X-Auth-Token': text });
       const [admin, asMember] = [senderWith(current.admin?.text), senderWith(current.member.text)];
       try {
-        return await task({ admin: admin.send, member: asMember.send });
+        return await task({ admin, member: asMember });
       } finally {
         admin.close();
         asMember.close();

@@ -20,7 +20,7 @@ const sampleMs = 20;
 
 /** One image of `size` bytes in and out, after a small one that warms everything up. */
 export async function measureBytes(daguerre: Daguerre, size: number): Promise<ByteRates> {
-  const { send, close } = sender(daguerre.url, 2);
+  const { send, download, close } = sender(daguerre.url, 2);
   try {
     await upload(send, 16 * mebibyte);
     const idle = memoryOf(daguerre);
@@ -31,7 +31,7 @@ export async function measureBytes(daguerre: Daguerre, size: number): Promise<By
     const began = performance.now();
     const id = await upload(send, size).finally(() => clearInterval(sampling));
     const uploaded = performance.now();
-    const read = await drained(await send(200, 'GET', `/v2/images/${id}/file`));
+    const read = await download(`/v2/images/${id}/file`);
     const downloaded = performance.now();
     if (read !== size) throw new Error(`${read} bytes came back of ${size}`);
     return {

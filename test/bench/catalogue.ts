@@ -8,7 +8,7 @@ import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
 import { imagesProjection } from '../../projections/images/projection.ts';
 import { silent } from '../support/silent-log.ts';
-import { atConcurrency, drained, type Send, textOf } from './load.ts';
+import { atConcurrency, type Sender } from './load.ts';
 import { asNew } from './log.ts';
 
 const distros = ['debian', 'ubuntu', 'rocky', 'fedora'] as const;
@@ -21,8 +21,8 @@ const json = { 'Content-Type': 'application/json' };
 
 /** Asks as somebody. */
 export interface Callers {
-  readonly admin: Send;
-  readonly member: Send;
+  readonly admin: Sender;
+  readonly member: Sender;
 }
 
 /** What images of a catalogue are like, 1, 2, 3 …: each like the others, none the same. */
@@ -54,9 +54,9 @@ export async function seedThroughApi(callers: Callers, count: number): Promise<s
       ...{ name, visibility, tags, min_disk: minDisk, min_ram: minRam },
       ...{ disk_format: 'qcow2', container_format: 'bare', ...properties },
     };
-    const send = visibility === 'public' ? callers.admin : callers.member;
-    const answer = await send(201, 'POST', '/v2/images', JSON.stringify(image), json);
-    ids.push(JSON.parse(await textOf(answer)).id);
+    const { ask } = visibility === 'public' ? callers.admin : callers.member;
+    const answer = await ask(201, 'POST', '/v2/images', JSON.stringify(image), json);
+    ids.push(JSON.parse(answer.toString()).id);
   });
   return ids;
 }
@@ -66,7 +66,7 @@ export async function seededThere({ admin }: Callers): Promise<string[]> {
   const ids: string[] = [];
   for (let next: string | undefined = '/v2/images?limit=1000&tag=seed'; next !== undefined; ) {
     const answer: { next?: string; images: { id: string }[] } = JSON.parse(
-      await textOf(await admin(200, 'GET', next)),
+      (await admin.ask(200, 'GET', next)).toString(),
     );
     ids.push(...answer.images.map(({ id }) => id));
     next = answer.next;
@@ -74,10 +74,8 @@ export async function seededThere({ admin }: Callers): Promise<string[]> {
   return ids;
 }
 
-export const removeAll = (send: Send, ids: readonly string[]) =>
-  atConcurrency(seeders, ids.length, async (index) =>
-    drained(await send(204, 'DELETE', `/v2/images/${ids[index]}`)),
-  );
+export const removeAll = ({ ask }: Sender, ids: readonly string[]) =>
+  atConcurrency(seeders, ids.length, (index) => ask(204, 'DELETE', `/v2/images/${ids[index]}`));
 
 /**
  * The same as facts in the log, past the API: active, their bytes at a URL that nobody asks. Resolves when the read

@@ -1,6 +1,6 @@
 import { removeAll, seedThroughApi } from './catalogue.ts';
 import { busySince } from './cpu.ts';
-import { drained, sender, textOf } from './load.ts';
+import { sender } from './load.ts';
 import { newRound } from './round.ts';
 import { startSite } from './site.ts';
 
@@ -20,7 +20,7 @@ export async function measureGateways(gateways: number, ms: number): Promise<Gat
   const [first] = senders;
   if (first === undefined) throw new Error('no gateway listens');
   try {
-    const ids = await seedThroughApi({ admin: first.send, member: first.send }, images);
+    const ids = await seedThroughApi({ admin: first, member: first }, images);
     const made: string[] = [];
     const rates: Record<string, { perSecond: number; busy: number }> = {};
     const measure = async (
@@ -36,19 +36,17 @@ export async function measureGateways(gateways: number, ms: number): Promise<Gat
       const perSecond = round.figures().phases.get(name)?.perSecond ?? 0;
       rates[name] = { perSecond, busy: share };
     };
-    const sendTo = (turn: number) => (senders[turn % senders.length] ?? first).send;
-    await measure('show', async (turn) =>
-      drained(await sendTo(turn)(200, 'GET', `/v2/images/${ids[turn % ids.length]}`)),
+    const askOf = (turn: number) => (senders[turn % senders.length] ?? first).ask;
+    await measure('show', (turn) =>
+      askOf(turn)(200, 'GET', `/v2/images/${ids[turn % ids.length]}`),
     );
-    await measure('list of 25', async (turn) =>
-      drained(await sendTo(turn)(200, 'GET', '/v2/images?limit=25')),
-    );
+    await measure('list of 25', (turn) => askOf(turn)(200, 'GET', '/v2/images?limit=25'));
     await measure('create', async (turn) => {
       const image = JSON.stringify({ name: `bench-${turn}`, os_distro: 'debian' });
-      const answer = await sendTo(turn)(201, 'POST', '/v2/images', image, json);
-      made.push(JSON.parse(await textOf(answer)).id);
+      const answer = await askOf(turn)(201, 'POST', '/v2/images', image, json);
+      made.push(JSON.parse(answer.toString()).id);
     });
-    await removeAll(first.send, made);
+    await removeAll(first, made);
     return rates;
   } finally {
     for (const { close } of senders) close();

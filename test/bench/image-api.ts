@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pieces } from './bytes.ts';
 import { type Callers, removeAll, slots } from './catalogue.ts';
-import { drained, type Send, textOf } from './load.ts';
+import { drained, type Sender } from './load.ts';
 import { atRest } from './rest.ts';
 import { isWanted, newRound, type RoundFigures } from './round.ts';
 
@@ -78,10 +78,9 @@ export async function measureImageApi(endpoint: Endpoint, work: Work): Promise<R
 }
 
 async function reads(round: Round, { callers, ids }: Endpoint, work: Work): Promise<void> {
-  const get = async (send: Send, path: string) => drained(await send(200, 'GET', path));
   await round.measure({
     ...{ name: 'show, 16 at once', concurrency: 16, count: work.requests },
-    one: (turn) => get(callers.admin, `/v2/images/${ids[(turn * stride) % ids.length]}`),
+    one: (turn) => callers.admin.ask(200, 'GET', `/v2/images/${ids[(turn * stride) % ids.length]}`),
   });
   const count = Math.ceil(work.requests / 4);
   for (const [what, queryOf] of Object.entries(listings))
@@ -92,14 +91,14 @@ async function reads(round: Round, { callers, ids }: Endpoint, work: Work): Prom
       ] as const)
         await round.measure({
           ...{ name: `${what}, ${who}, ${how}`, concurrency, count },
-          one: (turn) => get(callers[who], `/v2/images?limit=25${queryOf(turn)}`),
+          one: (turn) => callers[who].ask(200, 'GET', `/v2/images?limit=25${queryOf(turn)}`),
         });
 }
 
-async function changes(round: Round, send: Send, work: Work, made: string[]): Promise<void> {
+async function changes(round: Round, sender: Sender, work: Work, made: string[]): Promise<void> {
   const count = Math.ceil(work.requests / 4);
   const writes = true;
-  const one = () => create(send, made);
+  const one = () => create(sender, made);
   await round.measure({ name: 'create alone', concurrency: 1, count, writes, one });
   if (isWanted(work.only, 'patch alone')) while (made.length < count) await one();
   await round.measure({
@@ -107,25 +106,25 @@ async function changes(round: Round, send: Send, work: Work, made: string[]): Pr
     async one(turn) {
       const added = [{ op: 'add', path: `/bench_${turn}`, value: 'yes' }];
       const path = `/v2/images/${made[turn % made.length]}`;
-      await drained(await send(200, 'PATCH', path, JSON.stringify(added), patch));
+      await sender.ask(200, 'PATCH', path, JSON.stringify(added), patch);
     },
   });
   const rate = { name: 'create, 16 at once', concurrency: 16, count: work.requests };
   await round.measure({ ...rate, writes, one });
 }
 
-async function bytes(round: Round, send: Send, work: Work, made: string[]): Promise<void> {
+async function bytes(round: Round, sender: Sender, work: Work, made: string[]): Promise<void> {
   const writes = true;
   const weighing = setInterval(round.weigh, weighingMs);
   try {
     await round.measure({
       ...{ name: '10 MiB until active, 8 at once', concurrency: 8, warm: 8, count: work.uploads },
-      ...{ writes, one: () => upload(send, 10 * mebibyte, made) },
+      ...{ writes, one: () => upload(sender, 10 * mebibyte, made) },
     });
-    await removeAll(send, made.splice(0));
+    await removeAll(sender, made.splice(0));
     let large: string | undefined;
     const fill = async (): Promise<void> => {
-      large = await upload(send, work.large, made);
+      large = await upload(sender, work.large, made);
     };
     const alone = { concurrency: 1, count: 1 };
     await round.measure({ name: 'large upload until active', ...alone, writes, one: fill });
@@ -134,7 +133,7 @@ async function bytes(round: Round, send: Send, work: Work, made: string[]): Prom
     await round.measure({
       ...{ name: 'large download', ...alone },
       async one() {
-        const size = await drained(await send(200, 'GET', `/v2/images/${large}/file`));
+        const size = await sender.download(`/v2/images/${large}/file`);
         if (size !== work.large) throw new Error(`${size} bytes came of ${work.large}`);
       },
     });
@@ -143,27 +142,27 @@ async function bytes(round: Round, send: Send, work: Work, made: string[]): Prom
   }
 }
 
-async function create(send: Send, made: string[]): Promise<string> {
+async function create(sender: Sender, made: string[]): Promise<string> {
   const image = {
     ...{ name: `bench-${made.length}`, disk_format: 'raw', container_format: 'bare' },
     ...{ hw_disk_bus: 'virtio', os_distro: 'debian', bench_slot: '7', tags: ['bench'] },
   };
-  const answer = await send(201, 'POST', '/v2/images', JSON.stringify(image), json);
-  const { id } = JSON.parse(await textOf(answer));
+  const answer = await sender.ask(201, 'POST', '/v2/images', JSON.stringify(image), json);
+  const { id } = JSON.parse(answer.toString());
   made.push(id);
   return id;
 }
 
 /** Resolves when the image is active. */
-async function upload(send: Send, size: number, made: string[]): Promise<string> {
-  const id = await create(send, made);
+async function upload(sender: Sender, size: number, made: string[]): Promise<string> {
+  const id = await create(sender, made);
   const body = async (sink: NodeJS.WritableStream): Promise<void> => {
     for (const piece of pieces(size)) if (!sink.write(piece)) await once(sink, 'drain');
   };
   const type = { 'Content-Type': 'application/octet-stream', 'Content-Length': String(size) };
-  await drained(await send(204, 'PUT', `/v2/images/${id}/file`, body, type));
+  await drained(await sender.send(204, 'PUT', `/v2/images/${id}/file`, body, type));
   for (;;) {
-    const { status } = JSON.parse(await textOf(await send(200, 'GET', `/v2/images/${id}`)));
+    const { status } = JSON.parse((await sender.ask(200, 'GET', `/v2/images/${id}`)).toString());
     if (status === 'active') return id;
     await delay(2);
   }

@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { type Ask, downloaded, leanClient } from './lean.ts';
 
 /** How fast, and how long each took. */
 export interface Rate {
@@ -70,6 +71,15 @@ export type Send = (
   headers?: RequestOptions['headers'],
 ) => Promise<IncomingMessage>;
 
+export interface Sender {
+  readonly send: Send;
+  /** For small requests; not bounded by `connections`. */
+  readonly ask: Ask;
+  /** Reads a body to its end, and gives its length. */
+  download(path: string): Promise<number>;
+  close(): void;
+}
+
 /**
  * Requests over kept connections, each with the headers `always`; an answer is awaited by its head. Throws on a status
  * other than the expected.
@@ -78,7 +88,8 @@ export function sender(
   url: string,
   connections: number,
   always: Readonly<Record<string, string>> = {},
-): { send: Send; close(): void } {
+): Sender {
+  const lean = leanClient(url, always);
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const { hostname, port, pathname } = new URL(url);
   const base = pathname.replace(/\/$/, '');
@@ -95,7 +106,15 @@ export function sender(
       if (typeof body === 'function') body(sent).then(() => sent.end(), reject);
       else sent.end(body);
     });
-  return { send, close: () => agent.destroy() };
+  return {
+    send,
+    ask: lean.ask,
+    download: (path) => downloaded(url, path, always),
+    close() {
+      agent.destroy();
+      lean.close();
+    },
+  };
 }
 
 export async function textOf(response: IncomingMessage): Promise<string> {

@@ -1,4 +1,4 @@
-import { atConcurrency, drained, type Rate, sender, textOf } from './load.ts';
+import { atConcurrency, type Rate, sender } from './load.ts';
 
 export interface RequestRates {
   readonly create: Rate;
@@ -14,7 +14,7 @@ export async function measureRequests(
   url: string,
   counts: { readonly images: number; readonly shows: number; readonly lists: number },
 ): Promise<RequestRates> {
-  const { send, close } = sender(url, concurrency);
+  const { ask, close } = sender(url, concurrency);
   const ids: string[] = [];
   try {
     const create = await atConcurrency(concurrency, counts.images, async (index) => {
@@ -25,15 +25,15 @@ export async function measureRequests(
         hw_disk_bus: 'virtio',
         slot: String(index % 100),
       };
-      const response = await send(201, 'POST', '/v2/images', JSON.stringify(image), json);
-      ids.push(JSON.parse(await textOf(response)).id);
+      const answer = await ask(201, 'POST', '/v2/images', JSON.stringify(image), json);
+      ids.push(JSON.parse(answer.toString()).id);
     });
-    const show = await atConcurrency(concurrency, counts.shows, async (index) =>
+    const show = await atConcurrency(concurrency, counts.shows, (index) =>
       // A prime step, so that neighbours in time are no neighbours in the table.
-      drained(await send(200, 'GET', `/v2/images/${ids[(index * 7919) % ids.length]}`)),
+      ask(200, 'GET', `/v2/images/${ids[(index * 7919) % ids.length]}`),
     );
-    const list = await atConcurrency(concurrency, counts.lists, async () =>
-      drained(await send(200, 'GET', '/v2/images?limit=25')),
+    const list = await atConcurrency(concurrency, counts.lists, () =>
+      ask(200, 'GET', '/v2/images?limit=25'),
     );
     return { create, show, list };
   } finally {

@@ -1,5 +1,5 @@
 import { seedThroughLog } from './catalogue.ts';
-import { drained, sender } from './load.ts';
+import { sender } from './load.ts';
 import { rebuilt } from './log.ts';
 import { atRest } from './rest.ts';
 import { newRound, type PhaseFigures } from './round.ts';
@@ -61,9 +61,9 @@ export async function measureScale(options: ScaleOptions): Promise<ScaleFigures>
     return (count / (performance.now() - began)) * 1000;
   };
   const both = async () => {
-    const withMemory = await ask(site, ids, options);
+    const withMemory = await asked(site, ids, options);
     site = await site.again(noMemory);
-    return { withMemory, withoutMemory: await ask(site, ids, options) };
+    return { withMemory, withoutMemory: await asked(site, ids, options) };
   };
   try {
     await seed(few);
@@ -84,14 +84,14 @@ export async function measureScale(options: ScaleOptions): Promise<ScaleFigures>
 }
 
 /** Everything once to warm up, then so that it counts. */
-async function ask(
+async function asked(
   { daguerre, pids }: Site,
   ids: readonly string[],
   { ms, count }: ScaleOptions,
 ): Promise<Asked> {
-  const { send, close } = sender(daguerre.url, 1);
-  const get = async (path: string, token: string) =>
-    drained(await send(200, 'GET', `/v2/images${path}`, undefined, { 'X-Auth-Token': token }));
+  const { ask, close } = sender(daguerre.url, 1);
+  const get = (path: string, token: string) =>
+    ask(200, 'GET', `/v2/images${path}`, undefined, { 'X-Auth-Token': token });
   const askAll = async (least: number): Promise<Asked> => {
     const round = newRound([], { ms: least, only: [] });
     const alone = { concurrency: 1, count };

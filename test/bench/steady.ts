@@ -3,7 +3,7 @@ import { pieces, upload } from './bytes.ts';
 import { seedThroughApi, slots } from './catalogue.ts';
 import { type GatewayRates, measureGateways } from './gateways.ts';
 import { type Growth, growthWhile } from './growth.ts';
-import { atConcurrency, drained, type Send, sender, textOf } from './load.ts';
+import { atConcurrency, drained, type Sender, sender } from './load.ts';
 import { type LoopDelays, loopDelaysWhile } from './loop-delay.ts';
 import { type Site, startSite } from './site.ts';
 import { aligned, short } from './table.ts';
@@ -42,20 +42,20 @@ export async function measureSteady(options: SteadyOptions): Promise<SteadyFigur
   const { requests, long, large, ms, windowMs } = options;
   const on = async <Result>(
     args: readonly string[],
-    task: (site: Site, send: Send) => Promise<Result>,
+    task: (site: Site, client: Sender) => Promise<Result>,
   ) => {
     const site = await startSite(args);
-    const { send, close } = sender(site.daguerre.url, concurrency);
+    const client = sender(site.daguerre.url, concurrency);
     try {
-      return await task(site, send);
+      return await task(site, client);
     } finally {
-      close();
+      client.close();
       await site.end();
     }
   };
-  const overRequests = await on([], (site, send) => askMuch(site, send, requests));
-  const overUpload = await on([], (site, send) => uploadLong(site, send, long));
-  const loopDelays = await on(['--lease-ms', String(windowMs)], ({ daguerre }, send) =>
+  const overRequests = await on([], (site, client) => askMuch(site, client, requests));
+  const overUpload = await on([], (site, client) => uploadLong(site, client, long));
+  const loopDelays = await on(['--lease-ms', String(windowMs)], ({ daguerre }, { send }) =>
     loopDelaysWhile(daguerre.url, windowMs, () =>
       atConcurrency(uploadsAtOnce, uploadsAtOnce, () => upload(send, large)),
     ),
@@ -66,25 +66,25 @@ export async function measureSteady(options: SteadyOptions): Promise<SteadyFigur
 }
 
 /** Mostly reads, and as many images created as deleted: what grows is nothing that has to be kept. */
-async function askMuch(site: Site, send: Send, requests: number): Promise<readonly Growth[]> {
-  const ids = await seedThroughApi({ admin: send, member: send }, images);
+async function askMuch(site: Site, client: Sender, requests: number): Promise<readonly Growth[]> {
+  const ids = await seedThroughApi({ admin: client, member: client }, images);
   const made: string[] = [];
   let done = 0;
+  const { ask } = client;
   const one = async (turn: number): Promise<void> => {
     const id = ids[turn % ids.length];
     const oldest = turn % 20 === 5 ? made.shift() : undefined;
     if (turn % 20 === 0) {
       const image = JSON.stringify({ name: `steady-${turn}`, os_distro: 'debian' });
-      const answer = await send(201, 'POST', '/v2/images', image, json);
-      made.push(JSON.parse(await textOf(answer)).id);
-    } else if (oldest !== undefined)
-      await drained(await send(204, 'DELETE', `/v2/images/${oldest}`));
+      const answer = await ask(201, 'POST', '/v2/images', image, json);
+      made.push(JSON.parse(answer.toString()).id);
+    } else if (oldest !== undefined) await ask(204, 'DELETE', `/v2/images/${oldest}`);
     else if (turn % 20 === 10) {
       const change = [{ op: 'add', path: '/steady', value: String(turn) }];
-      await drained(await send(200, 'PATCH', `/v2/images/${id}`, JSON.stringify(change), patch));
+      await ask(200, 'PATCH', `/v2/images/${id}`, JSON.stringify(change), patch);
     } else if (turn % 4 === 1)
-      await drained(await send(200, 'GET', `/v2/images?limit=25&seed_slot=${turn % slots}`));
-    else await drained(await send(200, 'GET', `/v2/images/${id}`));
+      await ask(200, 'GET', `/v2/images?limit=25&seed_slot=${turn % slots}`);
+    else await ask(200, 'GET', `/v2/images/${id}`);
     done += 1;
   };
   // What a process needs once: its code made fast, its connections.
@@ -97,10 +97,10 @@ async function askMuch(site: Site, send: Send, requests: number): Promise<readon
   );
 }
 
-async function uploadLong(site: Site, send: Send, size: number): Promise<readonly Growth[]> {
-  await upload(send, Math.min(size, 64 * 1024 ** 2));
-  const created = await send(201, 'POST', '/v2/images', JSON.stringify(raw), json);
-  const { id } = JSON.parse(await textOf(created));
+async function uploadLong(site: Site, client: Sender, size: number): Promise<readonly Growth[]> {
+  await upload(client.send, Math.min(size, 64 * 1024 ** 2));
+  const created = await client.ask(201, 'POST', '/v2/images', JSON.stringify(raw), json);
+  const { id } = JSON.parse(created.toString());
   let sent = 0;
   const body = async (sink: NodeJS.WritableStream): Promise<void> => {
     for (const piece of pieces(size)) {
@@ -112,7 +112,7 @@ async function uploadLong(site: Site, send: Send, size: number): Promise<readonl
   return growthWhile(
     site,
     () => sent / size,
-    async () => drained(await send(204, 'PUT', `/v2/images/${id}/file`, body, type)),
+    async () => drained(await client.send(204, 'PUT', `/v2/images/${id}/file`, body, type)),
   );
 }
 
