@@ -56,6 +56,15 @@ export async function reasonOf(
   return 'hold' in state ? (state.hold ?? null) : null;
 }
 
+/** The project that owns an image now, by the log; null where there is none. */
+export async function ownerOf(
+  log: Pick<EventLog, 'readStream'>,
+  imageId: string,
+): Promise<string | null> {
+  const state = await imageIn(log, imageId);
+  return 'owner' in state ? state.owner : null;
+}
+
 /** Why an image is kept, by a hold of its own or of its project; null where nothing keeps it. */
 export async function whyKept(
   log: Pick<EventLog, 'readStream'>,

@@ -28,7 +28,8 @@ queues and staging are not in it: they are made again, or end as failed uploads.
   DIR               a directory of its own; it will hold secrets, and is made for its owner alone
   --bytes           the bytes of images, too; a backup that has them goes on to
   verify            reads every byte, and holds the events to all that was signed; ends with 1,
-                    and says where, if anything differs. Needs nothing but DIR
+                    and says where, if anything differs. Needs nothing but DIR. Names files in
+                    it that are no part of the backup, which is no difference
   --key KEY         a public key that you trust, as daguerre audit key gives it [those in DIR]
 
 ${settingsHelp()}
@@ -116,12 +117,13 @@ async function verify(directory: string, keys: readonly string[]): Promise<numbe
   const manifest = await requireManifest(directory);
   const signal = interruption('interrupted');
   const onProgress = progressLine('verify');
-  const { findings, events, signed, objects } = await verifyBackup(directory, manifest, {
+  const { findings, events, signed, objects, strays } = await verifyBackup(directory, manifest, {
     keys,
     signal,
     onProgress,
   });
   for (const finding of findings) process.stdout.write(`${finding}\n`);
+  for (const stray of strays) process.stdout.write(`not part of the backup: ${stray}\n`);
   process.stdout.write(
     findings.length === 0
       ? `verified: ${events} events, ${signed} of them signed, ${objects} objects, of ${manifest.takenAt}\n`

@@ -17,6 +17,8 @@ export interface AuditAccess {
   authorizeHolds(rule: 'get_legal_holds' | 'set_legal_hold', caller: Caller): void;
   /** Of what the caller's own project owned. */
   allowsOwnProof(caller: Caller): boolean;
+  /** Of an image that the caller's own project owns. */
+  allowsOwnHold(caller: Caller): boolean;
 }
 
 export const proofNotAllowed = (rule: Rule): Refused =>
@@ -25,6 +27,8 @@ export const proofNotAllowed = (rule: Rule): Refused =>
 export function auditAccess(policy: Policy): AuditAccess {
   const allows = (rule: Rule, caller: Caller): boolean =>
     policy.allows(rule, ownAttributes(caller), callerAttributes(caller));
+  const allowsOwn = (rule: Rule, caller: Caller): boolean =>
+    isProjectScoped(caller) && allows(rule, caller);
   const seesAll = (caller: Caller): boolean => allows('get_audit_entries', caller);
   return {
     authorizeHashes(caller) {
@@ -35,8 +39,9 @@ export function auditAccess(policy: Policy): AuditAccess {
     },
     seesAll,
     authorizeHolds(rule, caller) {
-      if (!isProjectScoped(caller) || !allows(rule, caller)) throw proofNotAllowed(rule);
+      if (!allowsOwn(rule, caller)) throw proofNotAllowed(rule);
     },
-    allowsOwnProof: (caller) => isProjectScoped(caller) && allows('get_audit_proof', caller),
+    allowsOwnProof: (caller) => allowsOwn('get_audit_proof', caller),
+    allowsOwnHold: (caller) => allowsOwn('get_image_legal_hold', caller),
   };
 }

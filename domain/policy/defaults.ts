@@ -131,6 +131,7 @@ const audit = {
   get_audit_entries: 'rule:auditor',
   get_audit_proof: ownHistory,
   get_legal_holds: 'rule:auditor',
+  get_image_legal_hold: ownHistory,
   set_legal_hold: 'rule:auditor',
 } as const;
 

@@ -10,6 +10,7 @@ import { keptTile, type Manifest, type Segment } from './manifest.ts';
 import { keptObjects, objectPath, requireObject } from './objects.ts';
 import type { BackupProgress } from './progress.ts';
 import { NotAsSigned, signedTree } from './signed-tree.ts';
+import { straysIn } from './strays.ts';
 
 export interface VerifyOptions {
   /** Public keys that the reader trusts, `NAME+ID+base64`; without any, those that are in the backup. */
@@ -27,6 +28,8 @@ export interface Verified {
   /** Events that a checkpoint is signed of. */
   readonly signed: number;
   readonly objects: number;
+  /** Files that are no part of the backup, as a killed run leaves behind: no damage, since nothing is restored from them. */
+  readonly strays: readonly string[];
 }
 
 /** Reads every byte of a backup, and holds its events to all that was signed of them. */
@@ -76,6 +79,7 @@ export async function verifyBackup(
   });
   return {
     ...{ findings, objects },
+    strays: await straysIn(directory, manifest),
     events: manifest.log.events,
     signed: manifest.checkpoint?.size ?? 0,
   };

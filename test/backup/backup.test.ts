@@ -227,6 +227,25 @@ describe('Of a damaged backup', { concurrency: false }, () => {
     assert.deepEqual((await site.verify()).findings, []);
   });
 
+  test('files that are no part of it are named, and are no damage', async (t) => {
+    const site = await backupSite(t);
+    await site.append(6);
+    await site.signed(6);
+    const { manifest } = await site.take();
+    assert.deepEqual((await site.verify()).strays, []);
+    const left = ['beside/00000009-key.part-x', 'log/000000000006.ndjson.gz', 'notes.txt'];
+    for (const file of left) await writeFile(join(site.backup, file), 'half');
+    const { findings, strays } = await site.verify();
+    assert.deepEqual(findings, []);
+    assert.deepEqual(strays, left);
+    await rm(join(site.backup, 'notes.txt'));
+    await site.take();
+    assert.deepEqual((await site.verify()).strays, [], 'a run removes what runs have left');
+    const forgotten = { ...manifest, segments: [] };
+    await writeFile(join(site.backup, manifestName), JSON.stringify(forgotten));
+    assert.ok((await site.verify()).strays.includes(manifest.segments[0]?.file ?? ''));
+  });
+
   test('a manifest that says otherwise of the log than its events do is not believed', async (t) => {
     const site = await backupSite(t);
     await site.append(300);

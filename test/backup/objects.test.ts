@@ -161,6 +161,10 @@ describe('A backup with bytes', { concurrency: false }, () => {
     await takeBytes();
     assert.ok((await held(key)).equals(bytes));
     assert.deepEqual(await readdir(dirname(path)), ['1']);
+    assert.deepEqual((await verify()).strays, []);
+    await writeFile(`${path}.part-x`, 'half');
+    assert.deepEqual((await verify()).strays, [`bytes/${key}.part-x`]);
+    await rm(`${path}.part-x`);
     const flipped = Buffer.from(bytes);
     flipped[500] = (flipped[500] ?? 0) ^ 4;
     await writeFile(path, flipped);

@@ -10,7 +10,7 @@ import { image } from '../../domain/image/image.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import { openHoldLocks } from '../../infra/retention/hold-locks.ts';
 import { activated, asks, created, histories, member } from '../domain/fixtures.ts';
-import { admin, alice, bob, startGateway, type TestGateway } from '../support/gateway.ts';
+import { admin, alice, bob, reader, startGateway, type TestGateway } from '../support/gateway.ts';
 import { testDatabase } from '../support/postgres.ts';
 import { silent } from '../support/silent-log.ts';
 import { specOf } from '../support/spec.ts';
@@ -146,7 +146,7 @@ describe('At the gateway a hold', { concurrency: false }, () => {
       assert.equal((await hold(gateway, target, alice)).status, 403);
       assert.equal((await hold(gateway, target, admin)).status, 200);
       assert.equal((await lift(gateway, target, alice)).status, 403);
-      const asked = await gateway.ask(`/audit/v1/holds/${target}`, { token: alice });
+      const asked = await gateway.ask(`/audit/v1/holds/${target}`, { token: bob });
       assert.equal(asked.status, 403);
     }
     assert.equal((await gateway.ask('/audit/v1/holds', { token: alice })).status, 403);
@@ -154,6 +154,29 @@ describe('At the gateway a hold', { concurrency: false }, () => {
       const path = `/audit/v1/holds/images/${id}`;
       assert.equal((await gateway.send('PUT', path, wrong, auditor)).status, 400);
     }
+  });
+
+  test('on an image is seen by the project that owns it, and by no other', async (t) => {
+    const gateway = await startGateway(t);
+    const id = await gateway.create({ name: 'evidence', visibility: 'public' }, admin);
+    const own = await gateway.create();
+    const see = (imageId: string, token: string) =>
+      gateway.ask(`/audit/v1/holds/images/${imageId}`, { token });
+    assert.equal((await see(own, alice)).status, 404);
+    for (const held of [id, own]) await hold(gateway, `images/${held}`);
+    await hold(gateway, 'projects/red');
+    for (const token of [alice, reader]) {
+      const { status, text } = await see(own, token);
+      assert.equal(status, 200, text);
+      assert.deepEqual(JSON.parse(text), { kind: 'image', id: own, reason });
+      assert.equal((await see(id, token)).status, 403);
+      assert.equal((await see(randomUUID(), token)).status, 403);
+      assert.equal((await gateway.ask('/audit/v1/holds/projects/red', { token })).status, 403);
+    }
+    for (const token of [bob, 'nina:red:nothing', 'rob:blue:reader'])
+      assert.equal((await see(own, token)).status, 403);
+    await lift(gateway, `images/${own}`);
+    assert.equal((await see(own, alice)).status, 404);
   });
 
   test('is listed while it stands, and stays in history with who placed it', async (t) => {

@@ -8,6 +8,7 @@ import {
   type HoldPorts,
   type HoldTarget,
   holdKeeper,
+  ownerOf,
   reasonOf,
   standingHolds,
 } from '../../legal-holds.ts';
@@ -20,7 +21,7 @@ import { type GatewayRouter, type Handler, parameter } from '../routes/routes.ts
 import { isStorable } from '../text.ts';
 
 export interface HoldRoutePorts extends HoldPorts {
-  readonly access: Pick<AuditAccess, 'authorizeHolds'>;
+  readonly access: Pick<AuditAccess, 'allowsOwnHold' | 'authorizeHolds'>;
   readonly personal: PersonalRecords;
   readonly visible: Visible;
   readonly history: Pick<HistoryPorts, 'changes' | 'visible' | 'log'>;
@@ -44,6 +45,13 @@ export function holdRoutes(router: GatewayRouter, ports: HoldRoutePorts): void {
     await seen(await inTime((deadline) => change(target, command, context, deadline)));
   };
 
+  /** Who owns an image meets its hold whenever it deletes, so it may ask for it. */
+  const isOwn = async ({ call: { caller } }: Context, { kind, id }: HoldTarget) =>
+    kind === 'image' &&
+    caller.projectId !== null &&
+    access.allowsOwnHold(caller) &&
+    (await ownerOf(log, id)) === caller.projectId;
+
   router.get(base, async (ctx) => {
     expectNoBody(ctx.req);
     access.authorizeHolds('get_legal_holds', ctx.call.caller);
@@ -60,8 +68,8 @@ export function holdRoutes(router: GatewayRouter, ports: HoldRoutePorts): void {
 
     router.get(path, async (ctx) => {
       expectNoBody(ctx.req);
-      access.authorizeHolds('get_legal_holds', ctx.call.caller);
       const target = targetOf(ctx);
+      if (!(await isOwn(ctx, target))) access.authorizeHolds('get_legal_holds', ctx.call.caller);
       const reason = await reasonOf(log, target);
       if (reason === null)
         throw new HttpError(404, `The ${kind} ${target.id} is under no hold of its own.`);
