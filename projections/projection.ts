@@ -34,8 +34,11 @@ export type Entry<Parts> = { readonly [Name in keyof Parts]?: Parts[Name] | unde
 
 /** A table that only grows: rows that events leave behind for good, beside what they change. */
 export interface Journal<Parts> extends TableShape {
-  /** What an event adds, by column name, `id` among them; `entry` is its key's as it was before the event. */
-  rows(entry: Entry<Parts>, event: RecordedEvent): readonly JsonObject[];
+  /**
+   * What an event adds, by column name, `id` among them. `entry` is its key's as it was before the event, `after` what
+   * `fold` made of it.
+   */
+  rows(entry: Entry<Parts>, event: RecordedEvent, after: Entry<Parts>): readonly JsonObject[];
 }
 
 /** How events become the rows of a read model. Pure: the runtime in `infra/read-model` does the rest. */

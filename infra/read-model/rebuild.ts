@@ -2,8 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { Projection } from '../../projections/projection.ts';
+import { byCopy } from './copying.ts';
 import { abandonBuilding, createGeneration, createIndexes, dropRetired } from './generation.ts';
 import { identityOf, voidOther } from './origin.ts';
+import { readingAhead } from './reading-ahead.ts';
 import { applySparing, type OnUnprojectable } from './sparing.ts';
 import { swap } from './swap.ts';
 import { generationWriter } from './writer.ts';
@@ -50,7 +52,13 @@ export async function rebuild<Parts extends object>(
   const logId = await identityOf(log);
   await voidOther(pool, projection.name, logId);
   const generation = await createGeneration(pool, projection, logId);
-  const writer = generationWriter(projection, generation, keepEntries);
+  const writer = generationWriter(
+    projection,
+    generation,
+    keepEntries,
+    undefined,
+    byCopy(projection, generation),
+  );
   const began = performance.now();
   let events = 0;
   let head = await log.head();
@@ -63,17 +71,12 @@ export async function rebuild<Parts extends object>(
   };
 
   const catchUp = async (): Promise<void> => {
-    let reading = log.readAll(writer.position, batchEvents);
-    for (;;) {
-      const batch = await reading;
-      const last = batch.at(-1);
-      if (last === undefined) return;
+    for await (const batch of readingAhead(log, writer.position, batchEvents)) {
       signal.throwIfAborted();
-      reading = log.readAll(last.position, batchEvents);
-      reading.catch(() => {}); // awaited in the next round, if there is one
       await applySparing(writer, client, batch, onUnprojectable);
       events += batch.length;
-      if (last.position > head) head = await log.head();
+      const last = batch.at(-1)?.position ?? head;
+      if (last > head) head = await log.head();
       tell('events');
     }
   };

@@ -1,10 +1,11 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import type { Entry, Projection, TableShape } from '../../projections/projection.ts';
-import { announcement, channel } from './announcement.ts';
+import type { Entry, Projection } from '../../projections/projection.ts';
+import { type Changes, changesOf, type Save, type Turn } from './changes.ts';
 import type { CheckpointMover } from './checkpoints.ts';
-import { type Generation, journalsOf, type Queryable, schemaOf, tablesOf } from './generation.ts';
+import { type Generation, type Queryable, schemaOf, tablesOf } from './generation.ts';
 import { recentEntries } from './recent-entries.ts';
+import { byStatement, skipSql } from './saving.ts';
 
 /** Somebody else has moved this generation on, or retired it: whoever reads this must start again from what is stored. */
 export class Fenced extends Error {
@@ -41,25 +42,21 @@ const keepWeight = 64 * 1024 * 1024;
 
 /**
  * Writes one generation. `keepEntries` is how many recently touched entries stay in memory, unless they are large. With a
- * `mover`, a live one's checkpoint passes events that change nothing together with others'.
+ * `mover`, a live one's checkpoint passes events that change nothing together with others'. `save` is how rows are stored.
  */
 export function generationWriter<Parts extends object>(
   projection: Projection<Parts>,
   generation: Generation,
   keepEntries: number,
   mover?: CheckpointMover,
+  save: Save<Parts> = byStatement(projection, generation),
 ): Writer {
   const { name } = projection;
   const schema = schemaOf(name, generation.number);
   const tables = tablesOf(projection);
-  const journals = journalsOf(projection);
   const recent = recentEntries<Entry<Parts>>(keepEntries, keepWeight);
   /** Of each part that was written or loaded: the length of its JSON. */
   const weights = new WeakMap<object, number>();
-  const save = {
-    name: `save-${generation.state}-${schema}`,
-    text: saveSql(projection, generation),
-  };
   const skip = {
     name: `skip-${generation.state}-${schema}`,
     text: skipSql(projection, generation),
@@ -68,6 +65,10 @@ export function generationWriter<Parts extends object>(
   let position = generation.position;
   /** Up to here events have been taken in; above the checkpoint none of them changes anything. */
   let seen = position;
+
+  const weigh = (part: object, length: number): void => {
+    weights.set(part, length);
+  };
 
   const weightOf = (entry: Entry<Parts>): number =>
     tables.reduce((sum, [table]) => sum + (weights.get(entry[table] ?? noPart) ?? 0), 0);
@@ -126,56 +127,37 @@ export function generationWriter<Parts extends object>(
   const hasMoved = async (
     db: Queryable,
     to: bigint,
-    changes?: readonly unknown[],
+    changes?: Changes<Parts>,
   ): Promise<boolean> => {
-    if (changes === undefined && mover !== undefined)
-      return mover.move(generation.number, position, to);
-    const { rowCount } =
-      changes === undefined
-        ? await db.query({ ...skip, values: [to, position] })
-        : await db.query({ ...save, values: [to, position, ...changes] });
-    return rowCount === 1;
+    if (changes !== undefined) return save(db, changes);
+    if (mover !== undefined) return mover.move(generation.number, position, to);
+    return (await db.query({ ...skip, values: [to, position] })).rowCount === 1;
   };
 
-  const moveTo = async (db: Queryable, to: bigint, changes?: readonly unknown[]): Promise<void> => {
+  const moveTo = async (db: Queryable, to: bigint, changes?: Changes<Parts>): Promise<void> => {
     if (!(await hasMoved(db, to, changes))) throw new Fenced(schema, position);
     position = to;
     seen = to;
   };
 
   const step = async (db: Queryable, events: readonly RecordedEvent[]): Promise<void> => {
-    const before = new Map<string, Entry<Parts>>();
-    const after = new Map<string, Entry<Parts>>();
-    const added = journals.map((): string[] => []);
+    const stored = new Map<string, Entry<Parts>>();
+    const latest = new Map<string, Entry<Parts>>();
+    const turns: Turn<Parts>[] = [];
     for (const event of events) {
       const key = projection.keyOf(event);
       if (key === undefined) continue;
-      const entry = after.get(key) ?? recent.get(key) ?? {};
-      if (!before.has(key)) before.set(key, entry);
-      for (const [index, [, { rows }]] of journals.entries())
-        added[index]?.push(...rows(entry, event).map((row) => JSON.stringify(row)));
-      after.set(key, projection.fold(entry, event));
+      const before = latest.get(key) ?? recent.get(key) ?? {};
+      if (!stored.has(key)) stored.set(key, before);
+      const after = projection.fold(before, event);
+      latest.set(key, after);
+      turns.push({ before, event, after });
     }
     const to = events.at(-1)?.position ?? position;
-    if (after.size === 0) return moveTo(db, to);
-    const changes = tables.flatMap(([table, { toJson }]) => {
-      const put: string[] = [];
-      const gone: string[] = [];
-      for (const [key, entry] of after) {
-        const part = entry[table];
-        if (part === before.get(key)?.[table]) continue;
-        if (part === undefined) {
-          gone.push(key);
-          continue;
-        }
-        const row = JSON.stringify({ id: key, ...toJson(part) });
-        weights.set(part as object, row.length);
-        put.push(row);
-      }
-      return [`[${put.join(',')}]`, gone];
-    });
-    await moveTo(db, to, [...changes, ...added.map((rows) => `[${rows.join(',')}]`)]);
-    for (const [key, entry] of after) remember(key, entry);
+    if (turns.length === 0) return moveTo(db, to);
+    const changed = tables.map(([table]) => changesOf(table, stored, latest));
+    await moveTo(db, to, { from: position, to, tables: changed, turns, weigh });
+    for (const [key, entry] of latest) remember(key, entry);
     recent.trim();
   };
 
@@ -209,79 +191,6 @@ export function generationWriter<Parts extends object>(
 }
 
 const noPart = {};
-
-/** One statement, so that a single event costs one round trip and one commit. Moving the checkpoint comes first: it is the fence. */
-function saveSql<Parts extends object>(
-  projection: Projection<Parts>,
-  { number, state }: Generation,
-): string {
-  const { name } = projection;
-  const schema = schemaOf(name, number);
-  const tables = tablesOf(projection);
-  const writes = tables.map(([table, shape], index) => {
-    const put = 3 + 2 * index;
-    return `
-      ${table}_put as (
-        ${insertSql(schema, table, shape, put)}
-        on conflict (id) do update
-        set ${Object.keys(shape.columns)
-          .map((column) => `${column} = excluded.${column}`)
-          .join(', ')}
-      ),
-      ${table}_gone as (
-        delete from ${schema}.${table}
-        using moved
-        where id = any ($${put + 1}::text[])
-      )`;
-  });
-  const additions = journalsOf(projection).map(
-    ([table, shape], index) => `
-      ${table}_added as (
-        ${insertSql(schema, table, shape, 3 + 2 * tables.length + index)}
-      )`,
-  );
-  return `
-    with ${movedSql({ number, state })},
-    ${[...writes, ...additions].join(',')}
-    select ${announceSql(name, state)} from moved`;
-}
-
-/** Inserts the rows of a JSON array, the statement's value of that number. */
-function insertSql(schema: string, table: string, { columns }: TableShape, value: number): string {
-  const names = Object.keys(columns);
-  const types = Object.entries(columns).map(
-    ([column, type]) => `${column} ${type.replace(' not null', '')}`,
-  );
-  return `insert into ${schema}.${table} (id, ${names.join(', ')})
-        select id, ${names.join(', ')}
-        from moved, json_to_recordset($${value}::json) as row (id text, ${types.join(', ')})`;
-}
-
-/**
- * Events that are none of this read model's business move its checkpoint alone, many times a second beside a busy read
- * model: such a commit need not wait for the disk. What a crash takes back is taken in again, and changes nothing.
- */
-function skipSql<Parts extends object>(
-  { name }: Projection<Parts>,
-  generation: Generation,
-): string {
-  const relaxed =
-    generation.state === 'live' ? `, set_config('synchronous_commit', 'off', true)` : '';
-  return `
-    with ${movedSql(generation)}
-    select ${announceSql(name, generation.state)}${relaxed} from moved`;
-}
-
-const movedSql = ({ number, state }: Pick<Generation, 'number' | 'state'>): string => `
-    moved as (
-      update read_model.generation
-      set position = $1::bigint
-      where number = ${number} and state = '${state}' and position = $2::bigint
-      returning 1
-    )`;
-
-const announceSql = (model: string, state: Generation['state']): string =>
-  state === 'live' ? `pg_notify('${channel}', '${announcement(model)}' || $1)` : '1';
 
 function loadSql<Parts extends object>(projection: Projection<Parts>, schema: string): string {
   const names = tablesOf(projection).map(([table]) => table);

@@ -64,12 +64,15 @@ const toldByDifferences: ReadonlySet<string> = new Set([
 /** Kinds of which it is settled what stays inside. */
 const hasExposure: ReadonlySet<HistoryKind> = new Set(['image', 'namespace', 'import']);
 
-/** The row of an event; `entry` is what its stream had come to. */
-export function changeRow(entry: HistoryEntry, event: RecordedEvent): ChangeRow | undefined {
+/** The row of an event; `entry` is what its stream had come to, `after` what it came to with it. */
+export function changeRow(
+  entry: HistoryEntry,
+  event: RecordedEvent,
+  after: HistoryEntry = fold(entry, event),
+): ChangeRow | undefined {
   const kind = historyKindOf(event.streamId);
   if (kind === undefined) return undefined;
   const { id, type, revision, recordedAt, metadata, data } = event;
-  const after = fold(entry, event);
   const found = kind === 'refusals' ? [] : differencesIn(entry, after, event);
   const told = toldByDifferences.has(type) || kind === 'namespace' || kind === 'webhook';
   const text = JSON.stringify({
