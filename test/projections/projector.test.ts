@@ -199,3 +199,21 @@ test('a checkpoint passes what changes nothing a little later, and whatever come
   await shows(pool, 'at the end');
   await next.stop();
 });
+
+test('what a crash of Postgres took back is taken in again, though nothing new happens', async () => {
+  const { pool } = await testDatabase(migrations);
+  const log = openLog();
+  const projector = startProjector(pool, log);
+  await projector.ready;
+  await append(log, 'durable');
+  await shows(pool, 'durable');
+  await append(log, 'not yet on disk');
+  await shows(pool, 'not yet on disk');
+  const { number } = await live(pool);
+  await pool.query(`
+    with back as (update read_model.generation set position = 1 where number = ${number})
+    delete from images_${number}.image where id = '${uuid('not yet on disk')}'`);
+  await shows(pool, 'not yet on disk');
+  assert.equal((await live(pool)).position, 2n);
+  await projector.stop();
+});

@@ -96,7 +96,7 @@ export function startProjector(
     onUnprojectable,
     passStep: () => {},
     stopping: stop.signal,
-    mover,
+    ...(mover === undefined ? {} : { mover }),
     onReady: () => {
       isReady = true;
     },

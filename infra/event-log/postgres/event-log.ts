@@ -33,7 +33,7 @@ export interface PostgresEventLogOptions {
 }
 
 const channel = 'daguerre_events';
-const batchLimits = { inFlight: 2, maxEvents: 1_000, maxBytes: 4 * 1024 * 1024 };
+const batchLimits = { inFlight: 1, maxEvents: 1_000, maxBytes: 4 * 1024 * 1024 };
 /** A read ends with the event that passes this, however many were asked for. */
 const readBytes = 8 * 1024 * 1024;
 const streamPart = 1_000;
