@@ -1,9 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CommandContext, commandHandler, type Handled } from '../domain/command-handler.ts';
+import { LRUCache } from 'lru-cache';
+import {
+  type CommandContext,
+  commandHandler,
+  type Handled,
+  type LeftStreams,
+} from '../domain/command-handler.ts';
 import type { EventLog } from '../domain/event-log.ts';
 import type { ImageCommand } from '../domain/image/commands.ts';
 import { type ImageDecider, image } from '../domain/image/image.ts';
-import type { Image } from '../domain/image/state.ts';
+import { type Image, isThere } from '../domain/image/state.ts';
 import { schemaVersions } from '../domain/image/upcast.ts';
 import { eventId } from '../infra/event-id.ts';
 
@@ -22,8 +28,26 @@ const longestPauseMs = 20;
 export const pause = (): Promise<void> =>
   delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs));
 
+/** Of what clients make many of: properties, tags and members. */
+const mostPieces = 50_000;
+const ownPieces = 10;
+
+/** Images as this process left them, the newest thousands. */
+export const leftImages = (): LeftStreams<Image> =>
+  new LRUCache({
+    maxSize: mostPieces,
+    sizeCalculation: ({ state }) =>
+      isThere(state)
+        ? ownPieces +
+          Object.keys(state.properties).length +
+          state.tags.length +
+          state.members.length
+        : 1,
+  });
+
 /** The pipeline asks no rules, so it may go without a decider of the operator's. */
 export const handleImage = (
   log: Pick<EventLog, 'readStream' | 'append'>,
   decider: ImageDecider = image,
-): HandleImage => commandHandler(decider, { log, eventId, schemaVersions, pause });
+  left: LeftStreams<Image> = leftImages(),
+): HandleImage => commandHandler(decider, { log, eventId, schemaVersions, pause, left });

@@ -33,7 +33,20 @@ interface TypedEvent {
   readonly rule?: string;
 }
 
-export interface HandlerPorts {
+/** A stream as this process left it. Others may have gone on from there. */
+export interface Left<State> {
+  readonly revision: number;
+  readonly state: State;
+}
+
+/** Where streams were left lately, by stream. */
+export interface LeftStreams<State> {
+  get(streamId: string): Left<State> | undefined;
+  set(streamId: string, left: Left<State>): unknown;
+  delete(streamId: string): unknown;
+}
+
+export interface HandlerPorts<State> {
   readonly log: Pick<EventLog, 'readStream' | 'append'>;
   /** UUIDv5 of (command, type, index). */
   readonly eventId: (commandId: string, type: string, index: number) => string;
@@ -41,15 +54,19 @@ export interface HandlerPorts {
   readonly schemaVersions: Readonly<Record<string, number>>;
   /** Some milliseconds by chance, before a lost race or a log out of reach is tried again. */
   readonly pause: () => Promise<void>;
+  /** Spares the reading of streams that nobody else has changed. */
+  readonly left?: LeftStreams<State>;
 }
 
 /**
  * Load, decide, append. A lost race is decided again on fresh state until `deadline` aborts. When the answer to an
  * append was lost, the stream is searched for the command's own events first: a retry never refuses its own success.
+ * A stream that was left lately is not read: the append itself finds out whether it has changed since, and whatever
+ * would be refused, or change nothing, is decided again on what is read.
  */
 export function commandHandler<State, Command, Event extends TypedEvent>(
   decider: Decider<State, Command, Event>,
-  ports: HandlerPorts,
+  ports: HandlerPorts<State>,
 ) {
   const newEvents = (decided: readonly Event[], context: CommandContext): NewEvent[] =>
     decided.map(({ type, data, rule = context.metadata.rule }, index) => ({
@@ -70,6 +87,37 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
       decider.initial,
     );
 
+  const append = async (
+    streamId: string,
+    decided: readonly Event[],
+    events: readonly NewEvent[],
+    { revision, state }: Left<State>,
+  ): Promise<Handled<State>> => {
+    try {
+      const position = await ports.log.append(streamId, events, revision);
+      const after = decided.reduce(decider.evolve, state);
+      ports.left?.set(streamId, { revision: revision + events.length, state: after });
+      return { position, state: after, changed: true };
+    } catch (error) {
+      ports.left?.delete(streamId);
+      throw error;
+    }
+  };
+
+  /** What follows for a stream as it was left; undefined where that is to be found out from the stream itself. */
+  const decidedFrom = (
+    left: Left<State> | undefined,
+    command: Command,
+  ): readonly Event[] | undefined => {
+    if (left === undefined) return undefined;
+    try {
+      const decided = decider.decide(command, left.state);
+      return decided.length === 0 ? undefined : decided;
+    } catch {
+      return undefined;
+    }
+  };
+
   return async function handle(
     streamId: string,
     command: Command,
@@ -78,6 +126,20 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
   ): Promise<Handled<State>> {
     const sent = new Set<string>();
     let unknown: AppendUnknown | undefined;
+    const left = ports.left?.get(streamId);
+    const early = decidedFrom(left, command);
+    if (left !== undefined && early !== undefined) {
+      const events = newEvents(early, context);
+      try {
+        return await append(streamId, early, events, left);
+      } catch (error) {
+        if (error instanceof AppendUnknown) {
+          unknown = error;
+          for (const event of events) sent.add(event.id);
+        } else if (!isRetriable(error, unknown)) throw error;
+        if (deadline.aborted) throw unknown ?? error;
+      }
+    }
     for (;;) {
       let slice: StreamSlice;
       try {
@@ -95,8 +157,7 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
       if (decided.length === 0) return { position: slice.position, state, changed: false };
       const events = newEvents(decided, context);
       try {
-        const position = await ports.log.append(streamId, events, slice.revision);
-        return { position, state: decided.reduce(decider.evolve, state), changed: true };
+        return await append(streamId, decided, events, { revision: slice.revision, state });
       } catch (error) {
         if (error instanceof AppendUnknown) {
           unknown = error;

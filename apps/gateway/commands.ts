@@ -12,7 +12,7 @@ import type { PersonalRecords } from '../../infra/personal/records.ts';
 import { type HoldLocks, memoryHoldLocks } from '../../infra/retention/hold-locks.ts';
 import type { Images, Visible } from '../../projections/images/images.ts';
 import type { ImageRecord } from '../../projections/images/record.ts';
-import { handleImage } from '../handle-image.ts';
+import { handleImage, leftImages } from '../handle-image.ts';
 import { heedingHolds } from '../heeding-holds.ts';
 import type { Call, Trace } from './call.ts';
 import { afterAppend, inTime, metadataOf, seenBy, traced } from './on-behalf.ts';
@@ -60,7 +60,8 @@ export function imageCommands({
   holdLocks?: HoldLocks;
   passStep: PassStep;
 }): Commands {
-  const handle = heedingHolds(handleImage(log, decider), { log, locks: holdLocks });
+  const left = leftImages();
+  const handle = heedingHolds(handleImage(log, decider, left), { log, locks: holdLocks });
 
   const append = async (
     call: Call,
@@ -98,7 +99,8 @@ export function imageCommands({
   return {
     async create(call, given, attributes) {
       const imageId = given ?? randomUUID();
-      const handler = given === undefined ? handleImage(knownToBeEmpty(log), decider) : handle;
+      const handler =
+        given === undefined ? handleImage(knownToBeEmpty(log), decider, left) : handle;
       const command = { type: 'CreateImage', caller: call.caller, attributes } as const;
       if (quota === noQuota) return shown(imageId, await append(call, imageId, command, handler));
       passStep('gateway.quota-deciding');

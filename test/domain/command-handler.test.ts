@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type CommandContext, commandHandler } from '../../domain/command-handler.ts';
+import { type CommandContext, commandHandler, type Left } from '../../domain/command-handler.ts';
 import type { Decider } from '../../domain/decider.ts';
 import {
   AppendUnknown,
@@ -229,5 +229,83 @@ describe('a log that cannot be reached after an append without an answer', () =>
       handlerOver({ ...log, readStream })('counter', 3, context, deadline.signal),
       AppendUnknown,
     );
+  });
+});
+
+describe('a command on a stream that this process left lately', () => {
+  const following = (log: ReturnType<typeof scripted>) => {
+    let reads = 0;
+    const left = new Map<string, Left<number>>();
+    const perform = commandHandler(counter, {
+      log: {
+        append: log.append,
+        readStream: async () => {
+          reads += 1;
+          return log.readStream();
+        },
+      },
+      eventId: (command, type, index) => `${command}/${type}/${index}`,
+      schemaVersions: {},
+      pause: async () => {},
+      left,
+    });
+    return {
+      reads: () => reads,
+      perform: (by: number, commandId: string, deadline = never) =>
+        perform('counter', by, { ...context, commandId }, deadline),
+    };
+  };
+
+  test('reads nothing', async () => {
+    const log = scripted();
+    const { reads, perform } = following(log);
+    await perform(1, 'first');
+    assert.deepEqual(await perform(2, 'second'), { position: 4n, state: 3, changed: true });
+    assert.deepEqual(await perform(2, 'third'), { position: 6n, state: 5, changed: true });
+    assert.equal(reads(), 1);
+    assert.deepEqual(
+      log.events.map(({ data }) => data.by),
+      [1, 2, 2],
+    );
+  });
+
+  test('is decided again on what another has made of it', async () => {
+    const log = scripted();
+    const { reads, perform } = following(log);
+    await perform(1, 'first');
+    log.record([stranger(3)]);
+    assert.deepEqual(await perform(1, 'second'), { position: 6n, state: 5, changed: true });
+    assert.equal(reads(), 2);
+    log.record([stranger(-5)]);
+    assert.deepEqual(await perform(5, 'third'), { position: 10n, state: 5, changed: true });
+    await assert.rejects(perform(1, 'fourth'), Refused);
+  });
+
+  test('says that nothing changes only of what was read', async () => {
+    const log = scripted();
+    const { perform } = following(log);
+    await perform(1, 'first');
+    log.record([stranger(3)]);
+    assert.deepEqual(await perform(0, 'second'), { position: 4n, state: 4, changed: false });
+  });
+
+  test('finds itself when the answer to it was lost, and goes on when it was not taken', async () => {
+    const taken = scripted({}, { after: lost });
+    const first = following(taken);
+    await first.perform(1, 'first');
+    assert.deepEqual(await first.perform(2, 'second'), { position: 4n, state: 3, changed: true });
+    assert.equal(taken.events.length, 2);
+    const log = scripted({}, { before: () => assert.fail('away') });
+    const second = following(log);
+    await second.perform(1, 'first');
+    await assert.rejects(second.perform(2, 'second'), /away/);
+    assert.deepEqual(await second.perform(2, 'third'), { position: 4n, state: 3, changed: true });
+    assert.equal(second.reads(), 2);
+  });
+
+  test('is unknown when its deadline is over before anybody can look', async () => {
+    const { perform } = following(scripted({}, { after: lost }));
+    await perform(1, 'first');
+    await assert.rejects(perform(2, 'second', over), AppendUnknown);
   });
 });
