@@ -1,9 +1,11 @@
 import {
   type Callers,
+  caughtUp,
   removeAll,
   seededThere,
   seedThroughApi,
   seedThroughLog,
+  vacuumed,
 } from './catalogue.ts';
 import { type Endpoint, measureImageApi, type Work } from './image-api.ts';
 import {
@@ -72,7 +74,7 @@ export async function measureAgainst(options: AgainstOptions): Promise<Compariso
     const count = sides.others.ids.length;
     if (count === 0) throw new Error(`nothing is tagged seed at ${other}`);
     sides.ours.ids = seeded
-      ? await seedThroughLog(site.daguerre.postgresUrl, { owner: who.projectId, count })
+      ? await likeThere(site.daguerre.postgresUrl, who.projectId, count)
       : await at('ours', api);
     progress(`${count} images on each side`);
     for (let round = 0; round < rounds; round += 1) {
@@ -102,6 +104,14 @@ export async function measureAgainst(options: AgainstOptions): Promise<Compariso
     verdicts: verdicts({ ours, others }, { roofline, large }),
     notes,
   };
+}
+
+/** As active as those of a catalogue that was filled in the other's database, and vacuumed as it was analysed. */
+async function likeThere(postgresUrl: string, owner: string, count: number): Promise<string[]> {
+  const ids = await seedThroughLog(postgresUrl, { owner, count });
+  await caughtUp(postgresUrl);
+  await vacuumed(postgresUrl);
+  return ids;
 }
 
 const progress = (line: string) => process.stderr.write(`${line}\n`);

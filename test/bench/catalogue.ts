@@ -6,7 +6,6 @@ import { upcast } from '../../domain/image/upcast.ts';
 import { openEventLog } from '../../infra/event-log/open.ts';
 import { postgresPool } from '../../infra/postgres/pool.ts';
 import { visible } from '../../infra/read-model/visible.ts';
-import { imagesProjection } from '../../projections/images/projection.ts';
 import { silent } from '../support/silent-log.ts';
 import { atConcurrency, type Sender } from './load.ts';
 import { asNew } from './log.ts';
@@ -78,17 +77,14 @@ export const removeAll = ({ ask }: Sender, ids: readonly string[]) =>
   atConcurrency(seeders, ids.length, (index) => ask(204, 'DELETE', `/v2/images/${ids[index]}`));
 
 /**
- * The same as facts in the log, past the API: active, their bytes at a URL that nobody asks. Resolves when the read
- * model shows them all. `from` is the first's number, less one.
+ * The same as facts in the log, past the API: active, their bytes at a URL that nobody asks. Resolves when the log has
+ * them. `from` is the first's number, less one.
  */
 export async function seedThroughLog(
   postgresUrl: string,
   { owner, from = 0, count }: { owner: string; from?: number; count: number },
 ): Promise<string[]> {
   const log = await openEventLog(postgresUrl, { log: silent, upcast });
-  const pool = postgresPool(postgresUrl, { log: silent, max: 2 });
-  const models = [imagesProjection.name];
-  const shown = visible(pool, postgresUrl, { log: silent, models });
   const ids: string[] = [];
   try {
     await atConcurrency(loggers, count, async (index) => {
@@ -96,14 +92,33 @@ export async function seedThroughLog(
       await log.append(`image-${id}`, lifeOf(from + index + 1, owner), -1);
       ids.push(id);
     });
+    return ids;
+  } finally {
+    await log.close();
+  }
+}
+
+/** Resolves when one read model, or without a name every one that is kept, has all that is in the log. */
+export async function caughtUp(postgresUrl: string, model?: string): Promise<void> {
+  const log = await openEventLog(postgresUrl, { log: silent, upcast });
+  const pool = postgresPool(postgresUrl, { log: silent, max: 2 });
+  const kept = `select model from read_model.generation where state = 'live'`;
+  const { rows } = await pool.query<{ model: string }>(kept);
+  const models = model === undefined ? rows.map((row) => row.model) : [model];
+  const shown = visible(pool, postgresUrl, { log: silent, models });
+  try {
     await shown.waitFor(await log.head(), patienceMs);
-    await pool.query('vacuum (analyze)');
   } finally {
     await shown.close();
     await log.close();
     await pool.end();
   }
-  return ids;
+}
+
+/** As autovacuum does some time after as much was written. */
+export async function vacuumed(postgresUrl: string): Promise<void> {
+  const pool = postgresPool(postgresUrl, { log: silent, max: 1 });
+  await pool.query('vacuum (analyze)').finally(() => pool.end());
 }
 
 function lifeOf(number: number, owner: string): readonly NewEvent[] {

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { open, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
@@ -17,27 +16,17 @@ const blockCount = 24;
 const algorithms = ['md5', 'sha512'] as const;
 
 const memory = new SharedArrayBuffer(blockBytes * blockCount);
-const free: Block[] = Array.from({ length: blockCount }, (_, number) => ({
-  bytes: new Uint8Array(memory, number * blockBytes, blockBytes),
-  number,
-  readers: 0,
-}));
-const blocks = [...free];
-let wanted: (() => void) | undefined;
+const blocks = Array.from({ length: blockCount }, (_, number): Block => {
+  return { bytes: new Uint8Array(memory, number * blockBytes, blockBytes), number, readers: 0 };
+});
+const free = [...blocks];
+let onFree: (() => void) | undefined;
+
 const release = (block: Block): void => {
   block.readers -= 1;
   if (block.readers > 0) return;
   free.push(block);
-  wanted?.();
-};
-const freeBlock = async (): Promise<Block> => {
-  for (;;) {
-    const block = free.pop();
-    if (block !== undefined) return block;
-    await new Promise<void>((resolve) => {
-      wanted = resolve;
-    });
-  }
+  onFree?.();
 };
 
 const digests = algorithms.map((algorithm) => {
@@ -60,41 +49,72 @@ const digests = algorithms.map((algorithm) => {
   };
 });
 
-async function receive(request: IncomingMessage, path: string): Promise<void> {
-  const file = await open(path, 'w');
+/** A body of `size` bytes, into the file and both digests; resolves when all three have it, and the disk too. */
+async function receive(socket: Socket, file: FileHandle, first: Buffer, size: number) {
   let writing: Promise<unknown> = Promise.resolve();
-  const passOn = (block: Block, length: number): void => {
-    block.readers = 1 + digests.length;
-    for (const digest of digests) digest.update(block, length);
-    writing = writing.then(() => file.write(block.bytes, 0, length)).then(() => release(block));
-  };
-  let block = await freeBlock();
+  let block = free.pop();
   let filled = 0;
-  for await (const piece of request as AsyncIterable<Buffer>)
-    for (let taken = 0; taken < piece.length; ) {
-      const part = piece.subarray(taken, taken + blockBytes - filled);
+  let left = size;
+  const passOn = (full: Block, length: number): void => {
+    full.readers = 1 + digests.length;
+    for (const digest of digests) digest.update(full, length);
+    writing = writing.then(() => file.write(full.bytes, 0, length)).then(() => release(full));
+  };
+  /** As much of it as there is room for; gives the rest. */
+  const take = (piece: Buffer): Buffer => {
+    let rest = piece;
+    while (rest.length > 0) {
+      block ??= free.pop();
+      if (block === undefined) return rest;
+      const part = rest.subarray(0, blockBytes - filled);
       block.bytes.set(part, filled);
       filled += part.length;
-      taken += part.length;
-      if (filled < blockBytes) continue;
+      left -= part.length;
+      rest = rest.subarray(part.length);
+      if (filled < blockBytes && left > 0) continue;
       passOn(block, filled);
-      block = await freeBlock();
+      block = undefined;
       filled = 0;
     }
-  passOn(block, filled);
-  await Promise.all([
-    ...digests.map((digest) => digest.end()),
-    writing.then(() => file.datasync()),
-  ]);
+    return rest;
+  };
+  await new Promise<void>((resolve, reject) => {
+    let rest: Buffer = Buffer.alloc(0);
+    const taken = (piece: Buffer): void => {
+      rest = take(piece);
+      if (rest.length > 0) socket.pause();
+      if (left === 0) resolve();
+    };
+    onFree = () => {
+      if (rest.length === 0) return;
+      taken(rest);
+      if (rest.length === 0) socket.resume();
+    };
+    socket.on('data', taken).on('error', reject).on('close', reject);
+    taken(first);
+  });
+  await Promise.all([...digests.map((digest) => digest.end()), writing]);
+  await file.datasync();
+}
+
+/** One request on each connection, a PUT that tells its length. */
+async function answer(socket: Socket): Promise<void> {
+  const [begin]: Buffer[] = await once(socket, 'data');
+  const end = begin?.indexOf('\r\n\r\n') ?? -1;
+  const [, size] = /content-length: *(\d+)/i.exec(begin?.toString('latin1', 0, end) ?? '') ?? [];
+  if (begin === undefined || size === undefined) throw new Error('a request that tells no length');
+  socket.pause();
+  const file = await open(path, 'w');
+  socket.resume();
+  await receive(socket, file, begin.subarray(end + 4), Number(size));
   await file.close();
+  await rm(path);
+  socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
 }
 
 const path = join(process.argv[2] ?? '', 'roofline');
-const server = createServer({ highWaterMark: blockBytes }, (request, response) => {
-  receive(request, path)
-    .then(() => rm(path))
-    .then(() => response.end())
-    .catch((error) => response.destroy(error));
+const server = createServer((socket) => {
+  answer(socket).catch((error: Error) => socket.destroy(error));
 });
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');

@@ -1,4 +1,5 @@
-import { seedThroughLog } from './catalogue.ts';
+import { imagesProjection } from '../../projections/images/projection.ts';
+import { caughtUp, seedThroughLog, vacuumed } from './catalogue.ts';
 import { sender } from './load.ts';
 import { rebuilt } from './log.ts';
 import { atRest } from './rest.ts';
@@ -33,37 +34,50 @@ export interface ScaleFigures {
 const owner = 'bench';
 const callers = { member: `someone:${owner}:member`, admin: 'someone:other:admin' } as const;
 const noMemory = ['--answer-cache-mib', '0'];
+const patience = 1_000;
 const mostTimes = 1.5;
 const rebuildReach = 50_000;
 /** A prime, so that neighbours in time are none in the catalogue. */
 const stride = 7919;
 
-/** Of so many images; each has as full a page at a thousand as at a million. */
-const listings = (images: number): Readonly<Record<string, (turn: number) => string>> => ({
+/** Where answers are kept, so many are asked for in turn, of few images as of many: all find room in memory. */
+const keptQuestions = 200;
+
+/** `nth` names an image; each question has as full a page at a thousand images as at a million. */
+const listings = (
+  nth: (turn: number) => number,
+): Readonly<Record<string, (turn: number) => string>> => ({
   list: () => '',
-  'list by name': (turn) => `&name=seed-${String(1 + nth(turn, images)).padStart(6, '0')}`,
+  'list by name': (turn) => `&name=seed-${String(1 + nth(turn)).padStart(6, '0')}`,
   'list by a property of many': (turn) => `&os_version=${1 + (turn % 30)}`,
-  'list by a property of one': (turn) => `&build=build-${1 + nth(turn, images)}`,
+  'list by a property of one': (turn) => `&build=build-${1 + nth(turn)}`,
   'list by tag': (turn) => `&tag=seed-tag-${turn % 20}`,
   'list by property and tag': (turn) => `&os_distro=debian&tag=seed-tag-${4 * (turn % 5)}`,
 });
-const nth = (turn: number, images: number): number => (turn * stride) % images;
+
+/** From 0, spread over all images. */
+const choice = (images: number, most: number) => (turn: number) =>
+  Math.floor((((turn * stride) % most) * images) / most);
 
 /** A system of its own, with few images and then with many; what shows them is made by the projection from the log. */
 export async function measureScale(options: ScaleOptions): Promise<ScaleFigures> {
   const { images, few } = options;
   let site = await startSite();
-  const ids: string[] = [];
+  let ids: readonly string[] = [];
   const seed = async (count: number): Promise<number> => {
     const began = performance.now();
     const { postgresUrl } = site.daguerre;
-    ids.push(...(await seedThroughLog(postgresUrl, { owner, from: ids.length, count })));
-    return (count / (performance.now() - began)) * 1000;
+    ids = ids.concat(await seedThroughLog(postgresUrl, { owner, from: ids.length, count }));
+    await caughtUp(postgresUrl, imagesProjection.name);
+    const seconds = (performance.now() - began) / 1000;
+    await caughtUp(postgresUrl);
+    await vacuumed(postgresUrl);
+    return count / seconds;
   };
   const both = async () => {
-    const withMemory = await asked(site, ids, options);
+    const withMemory = await asked(site, ids, options, keptQuestions);
     site = await site.again(noMemory);
-    return { withMemory, withoutMemory: await asked(site, ids, options) };
+    return { withMemory, withoutMemory: await asked(site, ids, options, ids.length) };
   };
   try {
     await seed(few);
@@ -83,12 +97,14 @@ export async function measureScale(options: ScaleOptions): Promise<ScaleFigures>
   }
 }
 
-/** Everything once to warm up, then so that it counts. */
+/** Everything once to warm up, then so that it counts; of `most` different images at most. */
 async function asked(
   { daguerre, pids }: Site,
   ids: readonly string[],
   { ms, count }: ScaleOptions,
+  most: number,
 ): Promise<Asked> {
+  const nth = choice(ids.length, Math.min(most, ids.length));
   const { ask, close } = sender(daguerre.url, 1);
   const get = (path: string, token: string) =>
     ask(200, 'GET', `/v2/images${path}`, undefined, { 'X-Auth-Token': token });
@@ -97,9 +113,9 @@ async function asked(
     const alone = { concurrency: 1, count };
     await round.measure({
       ...{ name: 'show', ...alone },
-      one: (turn) => get(`/${ids[nth(turn, ids.length)]}`, callers.admin),
+      one: (turn) => get(`/${ids[nth(turn)]}`, callers.admin),
     });
-    for (const [what, queryOf] of Object.entries(listings(ids.length)))
+    for (const [what, queryOf] of Object.entries(listings(nth)))
       for (const [who, token] of Object.entries(callers))
         await round.measure({
           ...{ name: `${what}, ${who}`, ...alone },
@@ -108,7 +124,8 @@ async function asked(
     return round.figures().phases;
   };
   try {
-    await atRest(pids, ms / 3);
+    // What else follows the log may be far behind.
+    await atRest(pids, ms / 3, patience);
     await askAll(ms / 3);
     return await askAll(ms);
   } finally {
