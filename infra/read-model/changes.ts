@@ -26,12 +26,19 @@ export interface Changes<Parts> {
   readonly tables: readonly TableChanges<Parts[keyof Parts]>[];
   /** In the order of the log; what journals have of it is made as it is written. */
   readonly turns: readonly Turn<Parts>[];
-  /** To be told of each part how long its row is as text. */
+  /** About how long a part's row is as text … */
+  readonly weightOf: (part: object) => number;
+  /** … and to be told how long it is, once that is known. */
   readonly weigh: (part: object, length: number) => void;
 }
 
-/** Stores changes in one transaction. False, and nothing stored, when the generation is not at `from` or not ours. */
-export type Save<Parts> = (db: Queryable, changes: Changes<Parts>) => Promise<boolean>;
+/** How changes come to be rows of a generation. */
+export interface Store<Parts> {
+  /** In one transaction. False, and nothing is stored, when the generation is not at `from` or not ours. */
+  save(db: Queryable, changes: Changes<Parts>): Promise<boolean>;
+  /** Stores what `save` has put off, if it does such a thing: rows are to be read. */
+  flush(db: Queryable): Promise<void>;
+}
 
 export function changesOf<Parts, Name extends keyof Parts>(
   table: Name,

@@ -1,25 +1,44 @@
 import type { Projection, Table, TableShape } from '../../projections/projection.ts';
 import { copyIn } from '../postgres/copy-in.ts';
 import { copyText } from '../postgres/copy-text.ts';
-import type { Changes, Save, TableChanges } from './changes.ts';
+import type { Changes, Store, TableChanges } from './changes.ts';
 import { type Generation, journalsOf, type Queryable, schemaOf, tablesOf } from './generation.ts';
+import { putOff } from './put-off.ts';
 import { byStatement, jsonArray, rowText, upsertSql } from './saving.ts';
 import { isUnstorable } from './sparing.ts';
 
 /** Characters that are sent at once, before the last row is added. */
 const chunkLength = 64 * 1024;
 
+/** Characters of rows that are put off at most, or about that many. */
+const mostPutOff = 32 * 1024 * 1024;
+
+/** A row that was put off is one that the table cannot hold: nobody can tell any more which event made it so. */
+export class RowsRefused extends Error {
+  constructor(schema: string, cause: unknown) {
+    super(`rows of ${schema} that had been put off cannot be stored`, { cause });
+    this.name = 'RowsRefused';
+  }
+}
+
 /**
- * Stores each step with `copy`: the same rows as `byStatement`, in half the time, and made while Postgres stores those
- * before them. What `copy` refuses is left to the statement, to be stored or refused by that. For a generation in the
- * making alone, whose checkpoint nobody waits for; on one connection, outside of a transaction.
+ * Stores rows with `copy`: the same as `byStatement`, in half the time, and made while Postgres stores those before
+ * them. For a generation in the making alone, whose checkpoint nobody waits for; on one connection, in no transaction.
+ *
+ * Rows of tables, not those of journals, are put off while there are at most `putOffRows` of them, to be written once,
+ * by `flush` at last. When one is refused then, everything rejects with `RowsRefused`. With `putOffRows` 0 nothing is put
+ * off, and what `copy` refuses of a step is left to the statement, to be stored or refused by that.
  */
 export function byCopy<Parts extends object>(
   projection: Projection<Parts>,
   generation: Generation,
-): Save<Parts> {
+  putOffRows = 0,
+): Store<Parts> {
   const schema = schemaOf(projection.name, generation.number);
-  const tables = tablesOf(projection).map(([name, table]) => tableCopy(schema, name, table));
+  const tables = tablesOf(projection).map(([name, table]) => ({
+    write: tableCopy(schema, name, table),
+    later: putOff<Parts[keyof Parts]>(),
+  }));
   const journals = journalsOf(projection).map(([name, { rows, ...shape }]) => {
     const { sql, line } = copyOf(schema, name, shape);
     function* lines(turns: Changes<Parts>['turns']): Generator<string> {
@@ -29,31 +48,81 @@ export function byCopy<Parts extends object>(
     return (db: Queryable, turns: Changes<Parts>['turns']) => copied(db, sql, lines(turns));
   });
   const statement = byStatement(projection, generation);
+  let weigh: Weigh = () => {};
+  let weightPutOff = 0;
 
-  const save: Save<Parts> = async (db, { from, to, tables: changed, turns, weigh }) => {
-    await db.query('begin');
+  const saved = async (db: Queryable, changes: Changes<Parts>): Promise<boolean> => {
     const { rowCount } = await db.query({
       name: 'move-building',
       text: `
         update read_model.generation
         set position = $3
         where number = $1 and state = 'building' and position = $2`,
-      values: [generation.number, from, to],
+      values: [generation.number, changes.from, changes.to],
     });
-    if (rowCount === 1) {
-      for (const add of journals) await add(db, turns);
-      for (const [index, changes] of changed.entries()) await tables[index]?.(db, changes, weigh);
-    }
-    await db.query('commit');
-    return rowCount === 1;
+    if (rowCount !== 1) return false;
+    for (const add of journals) await add(db, changes.turns);
+    if (putOffRows > 0) return true;
+    for (const [index, change] of changes.tables.entries())
+      await tables[index]?.write(db, change, changes.weigh);
+    return true;
   };
 
-  return (db, changes) =>
-    save(db, changes).catch(async (error: unknown) => {
-      await db.query('rollback').catch(() => undefined);
-      if (!isUnstorable(error)) throw error;
-      return statement(db, changes);
-    });
+  const flush = async (db: Queryable): Promise<void> => {
+    if (tables.every(({ later }) => later.size === 0)) return;
+    try {
+      await together(db, async () => {
+        // The checkpoint has passed them: a crash of Postgres must not take them back without it.
+        await db.query('set local synchronous_commit = on');
+        for (const { write, later } of tables) await write(db, later.all(), weigh);
+      });
+    } catch (error) {
+      throw isUnstorable(error) ? new RowsRefused(schema, error) : error;
+    }
+    for (const { later } of tables) later.clear();
+    weightPutOff = 0;
+  };
+
+  const putOffRest = async (db: Queryable, changes: Changes<Parts>): Promise<void> => {
+    weigh = changes.weigh;
+    for (const [index, change] of changes.tables.entries()) {
+      tables[index]?.later.add(change);
+      for (const { part } of change.put) weightPutOff += changes.weightOf(part as object);
+    }
+    const rows = tables.reduce((sum, { later }) => sum + later.size, 0);
+    if (rows > putOffRows || weightPutOff > mostPutOff) await flush(db);
+  };
+
+  return {
+    async save(db, changes) {
+      let isSaved: boolean;
+      try {
+        isSaved = await together(db, () => saved(db, changes));
+      } catch (error) {
+        if (!isUnstorable(error)) throw error;
+        await flush(db);
+        return statement.save(db, changes);
+      }
+      if (isSaved && putOffRows > 0) await putOffRest(db, changes);
+      return isSaved;
+    },
+    flush,
+  };
+}
+
+type Weigh = Changes<object>['weigh'];
+
+/** In one transaction. */
+async function together<Value>(db: Queryable, work: () => Promise<Value>): Promise<Value> {
+  try {
+    await db.query('begin');
+    const value = await work();
+    await db.query('commit');
+    return value;
+  } catch (error) {
+    await db.query('rollback').catch(() => undefined);
+    throw error;
+  }
 }
 
 const copyOf = (schema: string, table: string, { columns }: TableShape) => ({
@@ -69,7 +138,6 @@ function tableCopy<Part>(schema: string, name: string, table: Table<Part>) {
     name: `remove-${schema}-${name}`,
     text: `delete from ${schema}.${name} where id = any ($1::text[])`,
   };
-  type Weigh = (part: object, length: number) => void;
 
   function* lines(put: TableChanges<Part>['put'], weigh: Weigh): Generator<string> {
     for (const { key, part, isNew } of put) {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { EventLog } from '../../domain/event-log.ts';
 import type { Projection } from '../../projections/projection.ts';
-import { byCopy } from './copying.ts';
+import { byCopy, RowsRefused } from './copying.ts';
 import { abandonBuilding, createGeneration, createIndexes, dropRetired } from './generation.ts';
 import { identityOf, voidOther } from './origin.ts';
 import { readingAhead } from './reading-ahead.ts';
@@ -43,8 +43,18 @@ const longestPauseMs = 1000;
  * newest rebuild wins: an older one that still runs is fenced off and rejects, and what one that died
  * left behind is dropped. Until the swap nothing that queries see is touched.
  */
-export async function rebuild<Parts extends object>(
+export const rebuild = <Parts extends object>(
   options: RebuildOptions<Parts>,
+): Promise<RebuildProgress> =>
+  built(options, keepEntries).catch((error: unknown) => {
+    // From the beginning, and each row with its events, so that it shows which of them no row can hold.
+    if (error instanceof RowsRefused) return built(options, 0);
+    throw error;
+  });
+
+async function built<Parts extends object>(
+  options: RebuildOptions<Parts>,
+  putOffRows: number,
 ): Promise<RebuildProgress> {
   const { projection, pool, log, signal, onProgress, onUnprojectable } = options;
   await abandonBuilding(pool, projection.name);
@@ -52,13 +62,8 @@ export async function rebuild<Parts extends object>(
   const logId = await identityOf(log);
   await voidOther(pool, projection.name, logId);
   const generation = await createGeneration(pool, projection, logId);
-  const writer = generationWriter(
-    projection,
-    generation,
-    keepEntries,
-    undefined,
-    byCopy(projection, generation),
-  );
+  const store = byCopy(projection, generation, putOffRows);
+  const writer = generationWriter(projection, generation, keepEntries, undefined, store);
   const began = performance.now();
   let events = 0;
   let head = await log.head();
@@ -79,10 +84,12 @@ export async function rebuild<Parts extends object>(
       if (last > head) head = await log.head();
       tell('events');
     }
+    await store.flush(client);
   };
 
   try {
-    // What a crash takes back, it takes back together with the checkpoint; the swap's own commit makes all durable.
+    // What a crash takes back, it takes back together with the checkpoint; the swap's own commit makes all durable. Rows
+    // that were put off are durable once they are stored, or this connection is lost with them.
     await client.query('set synchronous_commit = off');
     await catchUp();
     tell('indexes');

@@ -1,6 +1,6 @@
 import type { Projection, Table, TableShape } from '../../projections/projection.ts';
 import { announcement, channel } from './announcement.ts';
-import type { Save } from './changes.ts';
+import type { Store } from './changes.ts';
 import { type Generation, journalsOf, schemaOf, tablesOf } from './generation.ts';
 
 /**
@@ -11,28 +11,31 @@ export function byStatement<Parts extends object>(
   projection: Projection<Parts>,
   generation: Generation,
   { relaxed = false }: { readonly relaxed?: boolean } = {},
-): Save<Parts> {
+): Store<Parts> {
   const tables = tablesOf(projection);
   const journals = journalsOf(projection);
   const save = {
     name: `save-${generation.state}-${schemaOf(projection.name, generation.number)}`,
     text: saveSql(projection, generation, relaxed),
   };
-  return async (db, { from, to, tables: changed, turns, weigh }) => {
-    const changes = tables.flatMap(([, table], index) => {
-      const { put, gone } = changed[index] ?? { put: [], gone: [] };
-      const rows = put.map(({ key, part }) => rowText(table, key, part, weigh));
-      return [jsonArray(rows), gone];
-    });
-    const added = journals.map(([, { rows }]) =>
-      jsonArray(
-        turns.flatMap(({ before, event, after }) =>
-          rows(before, event, after).map((row) => JSON.stringify(row)),
+  return {
+    async save(db, { from, to, tables: changed, turns, weigh }) {
+      const changes = tables.flatMap(([, table], index) => {
+        const { put, gone } = changed[index] ?? { put: [], gone: [] };
+        const rows = put.map(({ key, part }) => rowText(table, key, part, weigh));
+        return [jsonArray(rows), gone];
+      });
+      const added = journals.map(([, { rows }]) =>
+        jsonArray(
+          turns.flatMap(({ before, event, after }) =>
+            rows(before, event, after).map((row) => JSON.stringify(row)),
+          ),
         ),
-      ),
-    );
-    const { rowCount } = await db.query({ ...save, values: [to, from, ...changes, ...added] });
-    return rowCount === 1;
+      );
+      const { rowCount } = await db.query({ ...save, values: [to, from, ...changes, ...added] });
+      return rowCount === 1;
+    },
+    async flush() {},
   };
 }
 

@@ -1,10 +1,11 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { Entry, Projection } from '../../projections/projection.ts';
-import { type Changes, changesOf, type Save, type Turn } from './changes.ts';
+import { type Changes, changesOf, type Store, type Turn } from './changes.ts';
 import type { CheckpointMover } from './checkpoints.ts';
 import { type Generation, type Queryable, schemaOf, tablesOf } from './generation.ts';
 import { recentEntries } from './recent-entries.ts';
+import { roughLength } from './rough-length.ts';
 import { byStatement, skipSql } from './saving.ts';
 
 /** Somebody else has moved this generation on, or retired it: whoever reads this must start again from what is stored. */
@@ -42,20 +43,20 @@ const keepWeight = 64 * 1024 * 1024;
 
 /**
  * Writes one generation. `keepEntries` is how many recently touched entries stay in memory, unless they are large. With a
- * `mover`, a live one's checkpoint passes events that change nothing together with others'. `save` is how rows are stored.
+ * `mover`, a live one's checkpoint passes events that change nothing together with others'. `store` is how rows are stored.
  */
 export function generationWriter<Parts extends object>(
   projection: Projection<Parts>,
   generation: Generation,
   keepEntries: number,
   mover?: CheckpointMover,
-  save: Save<Parts> = byStatement(projection, generation),
+  store: Store<Parts> = byStatement(projection, generation),
 ): Writer {
   const { name } = projection;
   const schema = schemaOf(name, generation.number);
   const tables = tablesOf(projection);
   const recent = recentEntries<Entry<Parts>>(keepEntries, keepWeight);
-  /** Of each part that was written or loaded: the length of its JSON. */
+  /** Of each part: the length of its row as text, or about that. */
   const weights = new WeakMap<object, number>();
   const skip = {
     name: `skip-${generation.state}-${schema}`,
@@ -69,9 +70,20 @@ export function generationWriter<Parts extends object>(
   const weigh = (part: object, length: number): void => {
     weights.set(part, length);
   };
+  const lengthOf = (part: object): number => weights.get(part) ?? 0;
 
   const weightOf = (entry: Entry<Parts>): number =>
-    tables.reduce((sum, [table]) => sum + (weights.get(entry[table] ?? noPart) ?? 0), 0);
+    tables.reduce((sum, [table]) => sum + lengthOf(entry[table] ?? noPart), 0);
+
+  /** Until it is written, what an event has made of an entry weighs as much as before and the event. */
+  const estimate = ({ before, event, after }: Turn<Parts>): void => {
+    for (const [table] of tables) {
+      const [was, part] = [before[table], after[table]];
+      if (part === undefined || part === was) continue;
+      const known = was === undefined ? weightOf(before) : lengthOf(was as object);
+      weigh(part as object, known + roughLength(event.data));
+    }
+  };
 
   const remember = (key: string, entry: Entry<Parts>): void =>
     recent.set(key, entry, weightOf(entry));
@@ -110,6 +122,7 @@ export function generationWriter<Parts extends object>(
       if (key === undefined || known.has(key)) continue;
       if (event.revision > 0 && !recent.has(key)) {
         const missing = missingOf(events.slice(index), known);
+        await store.flush(db);
         const { rows } = await db.query<{ key: string } & Record<string, string | null>>({
           ...load,
           values: [missing],
@@ -129,7 +142,7 @@ export function generationWriter<Parts extends object>(
     to: bigint,
     changes?: Changes<Parts>,
   ): Promise<boolean> => {
-    if (changes !== undefined) return save(db, changes);
+    if (changes !== undefined) return store.save(db, changes);
     if (mover !== undefined) return mover.move(generation.number, position, to);
     return (await db.query({ ...skip, values: [to, position] })).rowCount === 1;
   };
@@ -151,12 +164,14 @@ export function generationWriter<Parts extends object>(
       if (!stored.has(key)) stored.set(key, before);
       const after = projection.fold(before, event);
       latest.set(key, after);
-      turns.push({ before, event, after });
+      const turn = { before, event, after };
+      estimate(turn);
+      turns.push(turn);
     }
     const to = events.at(-1)?.position ?? position;
     if (turns.length === 0) return moveTo(db, to);
     const changed = tables.map(([table]) => changesOf(table, stored, latest));
-    await moveTo(db, to, { from: position, to, tables: changed, turns, weigh });
+    await moveTo(db, to, { from: position, to, tables: changed, turns, weightOf: lengthOf, weigh });
     for (const [key, entry] of latest) remember(key, entry);
     recent.trim();
   };

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ClientBase } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
 import { copyIn } from '../../infra/postgres/copy-in.ts';
-import { byCopy } from '../../infra/read-model/copying.ts';
-import { createGeneration, type Queryable } from '../../infra/read-model/generation.ts';
+import type { Store } from '../../infra/read-model/changes.ts';
+import { byCopy, RowsRefused } from '../../infra/read-model/copying.ts';
+import {
+  createGeneration,
+  type Generation,
+  type Queryable,
+} from '../../infra/read-model/generation.ts';
 import { byStatement } from '../../infra/read-model/saving.ts';
 import { applySparing } from '../../infra/read-model/sparing.ts';
 import { Fenced, generationWriter } from '../../infra/read-model/writer.ts';
@@ -85,19 +90,27 @@ const events = (
   });
 };
 
-async function stored(pool: Parameters<typeof createGeneration>[0], way: typeof byCopy) {
+type Way = (projection: typeof things, generation: Generation) => Store<Parts>;
+
+const puttingOff =
+  (rows: number): Way =>
+  (projection, generation) =>
+    byCopy(projection, generation, rows);
+
+async function stored(pool: Pool, way: Way, keep = 100) {
   const generation = await createGeneration(pool, things, null);
-  const writer = generationWriter(things, generation, 100, undefined, way(things, generation));
+  const store = way(things, generation);
+  const writer = generationWriter(things, generation, keep, undefined, store);
   const schema = `things_${generation.number}`;
   const rows = async (): Promise<readonly string[]> => {
     const { rows } = await pool.query<{ row: string }>(`
       select 'thing ' || to_jsonb(thing)::text as row from ${schema}.thing
       union all
-      select 'said ' || to_jsonb(said)::text || said.verbatim::text from ${schema}.said
+      select 'said ' || to_jsonb(said)::text || coalesce(said.verbatim::text, '') from ${schema}.said
       order by row`);
     return rows.map(({ row }) => row);
   };
-  return { generation, writer, rows };
+  return { generation, writer, store, rows };
 }
 
 async function onOne(
@@ -119,9 +132,11 @@ const named = (client: ClientBase, names: string[]): Queryable => {
 
 test('rows are the same however they are stored, whatever is in them', async () => {
   const database = await testDatabase(migrations);
-  const [copied, said] = [
+  const [copied, said, putOff, hastier] = [
     await stored(database.pool, byCopy),
     await stored(database.pool, byStatement),
+    await stored(database.pool, puttingOff(1000)),
+    await stored(database.pool, puttingOff(7), 4),
   ];
   const streams = values.map((data, index) => [`s${index}`, { small: index, ...data }] as const);
   const batches = events([
@@ -135,15 +150,18 @@ test('rows are the same however they are stored, whatever is in them', async () 
   ]);
   const names: string[] = [];
   await onOne(database, async (client) => {
-    for (const { writer } of [copied, said])
+    for (const { writer, store } of [copied, said, putOff, hastier]) {
       for (let from = 0; from < batches.length; from += 20)
         await applySparing(writer, named(client, names), batches.slice(from, from + 20), () => {});
+      await store.flush(client);
+    }
   });
   const schema = `things_${copied.generation.number}`;
   assert.ok(names.includes(`upsert-${schema}-thing`) && names.includes(`remove-${schema}-thing`));
   assert.ok(!names.includes(`save-building-${schema}`), 'copy refused what the statement takes');
   assert.ok((await said.rows()).length > 4 * values.length - 20);
-  assert.deepEqual(await copied.rows(), await said.rows());
+  for (const { rows } of [copied, putOff, hastier])
+    assert.deepEqual(await rows(), await said.rows());
 });
 
 test('what one way of storing refuses, the other does too, and neither loses a neighbour', async () => {
@@ -175,6 +193,67 @@ test('what one way of storing refuses, the other does too, and neither loses a n
   assert.deepEqual(told, [bad, bad]);
   assert.equal(rows[0]?.length, 2 * (given.length - bad.length));
   assert.deepEqual(rows[0], rows[1]);
+});
+
+test('rows that are put off are written once, and what is read is written before', async () => {
+  const database = await testDatabase(migrations);
+  const { generation, writer, store, rows } = await stored(database.pool, puttingOff(2), 2);
+  const schema = `things_${generation.number}`;
+  const count = async () => (await rows()).filter((row) => row.startsWith('thing')).length;
+  const given = events([
+    ['a', { small: 1 }],
+    ['a', { small: 2 }],
+    ['gone', { small: 1 }],
+    ['a', { small: 3 }],
+    ['gone', { small: 1, gone: true }],
+    ['b', { small: 1 }],
+    ['c', { small: 1 }],
+    ['d', { small: 1 }],
+    ['a', { small: 4 }],
+    ['d', { small: 2 }],
+  ]);
+  const names: string[] = [];
+  await onOne(database, async (client) => {
+    const takeIn = (to: number) => writer.apply(named(client, names), given.slice(0, to));
+    for (let to = 1; to <= 6; to += 1) await takeIn(to);
+    assert.equal(await count(), 0);
+    await takeIn(7);
+    assert.equal(await count(), 3, 'more than may be put off');
+    await takeIn(8);
+    assert.equal(await count(), 3);
+    await takeIn(9);
+    assert.equal(await count(), 4, 'a was read');
+    await takeIn(10);
+    await store.flush(named(client, names));
+  });
+  assert.equal(names.filter((name) => name === `upsert-${schema}-thing`).length, 1);
+  const { rows: small } = await database.pool.query(
+    `select id, small from ${schema}.thing order by id`,
+  );
+  assert.deepEqual(small, [
+    { id: 'a', small: 4 },
+    { id: 'b', small: 1 },
+    { id: 'c', small: 1 },
+    { id: 'd', small: 2 },
+  ]);
+});
+
+test('a row that was put off and that the table refuses is told as such', async () => {
+  const database = await testDatabase(migrations);
+  const { generation, writer, store, rows } = await stored(database.pool, puttingOff(10));
+  const given = events([
+    ['good', { small: 1 }],
+    ['bad', { small: 1, text: 'x'.repeat(1021) }],
+  ]);
+  await onOne(database, async (client) => {
+    // In no journal, which would refuse it at once.
+    await client.query(
+      `alter table things_${generation.number}.said drop constraint said_text_check`,
+    );
+    await writer.apply(client, given);
+    await assert.rejects(store.flush(client), RowsRefused);
+  });
+  assert.equal((await rows()).filter((row) => row.startsWith('thing')).length, 0);
 });
 
 test('a copy into a generation that is no longer ours stores nothing', async () => {
