@@ -36,6 +36,8 @@ export interface FollowerPorts {
 /** Hashing so little takes no longer than beginning early. */
 const smallBytes = 4 * 1024 * 1024;
 const retryMs = 200;
+/** Under load the log takes more than one batch in this time; work is the same for all of them. */
+const gatherMs = 4;
 
 type Of<Type extends ImageEvent['type']> = (ImageEvent & { readonly type: Type })['data'];
 
@@ -47,11 +49,13 @@ export async function followLog(ports: FollowerPorts, stopping: AbortSignal): Pr
   while (!stopping.aborted) {
     try {
       const head = await ports.bus.head();
-      for await (const events of ports.bus.follow(head, stopping))
+      for await (const events of ports.bus.follow(head, stopping)) {
         for (const event of events) {
           ports.heard?.(event);
           react(ports, event);
         }
+        await delay(gatherMs, undefined, { signal: stopping }).catch(() => {});
+      }
     } catch (error) {
       if (stopping.aborted) return;
       ports.logger.warn({ err: error }, 'cannot follow the log; trying again');

@@ -56,3 +56,6 @@ export function changesOf<Parts, Name extends keyof Parts>(
   }
   return { put, gone };
 }
+
+export const isEmpty = ({ put, gone }: TableChanges<unknown>): boolean =>
+  put.length === 0 && gone.length === 0;
