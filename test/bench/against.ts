@@ -118,6 +118,7 @@ const progress = (line: string) => process.stderr.write(`${line}\n`);
 
 const constantNotes = [
   'CPU is of all processes of a side with its database, what they do idly in that time in it; a Keystone counts with none',
+  'list by property: a hundred values in turn',
   'never asked before: with a bound that is true of every image, another at each request, so that no answer can be kept',
   'memory: the most at a time, proportional set sizes, what is shared counted once',
 ];

@@ -78,18 +78,18 @@ export const removeAll = ({ ask }: Sender, ids: readonly string[]) =>
 
 /**
  * The same as facts in the log, past the API: active, their bytes at a URL that nobody asks. Resolves when the log has
- * them. `from` is the first's number, less one.
+ * them.
  */
 export async function seedThroughLog(
   postgresUrl: string,
-  { owner, from = 0, count }: { owner: string; from?: number; count: number },
+  { owner, count }: { readonly owner: string; readonly count: number },
 ): Promise<string[]> {
   const log = await openEventLog(postgresUrl, { log: silent, upcast });
   const ids: string[] = [];
   try {
     await atConcurrency(loggers, count, async (index) => {
       const id = randomUUID();
-      await log.append(`image-${id}`, lifeOf(from + index + 1, owner), -1);
+      await log.append(`image-${id}`, lifeOf(index + 1, owner), -1);
       ids.push(id);
     });
     return ids;

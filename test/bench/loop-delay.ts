@@ -9,7 +9,7 @@ const line = /^nodejs_eventloop_lag_p99_seconds\{part="([a-z-]+)"\} (\S+)$/gm;
 
 /**
  * How late the event loops of a site's processes are while `task` runs. Each tells the p99 of the time since it told the
- * last: a gateway as it is asked, the others every `windowMs`, which is their `lease-ms`.
+ * last: a gateway as it is asked, every `windowMs`, the others every four seconds.
  */
 export async function loopDelaysWhile(
   url: string,

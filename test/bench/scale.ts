@@ -3,7 +3,7 @@ import { caughtUp, seedThroughLog, vacuumed } from './catalogue.ts';
 import { sender } from './load.ts';
 import { rebuilt } from './log.ts';
 import { atRest } from './rest.ts';
-import { newRound, type PhaseFigures } from './round.ts';
+import { medians, newRound, type PhaseFigures, type RoundFigures } from './round.ts';
 import { type Site, startSite } from './site.ts';
 import { aligned, short } from './table.ts';
 
@@ -11,7 +11,7 @@ export interface ScaleOptions {
   /** Many, and few to compare them with. */
   readonly images: number;
   readonly few: number;
-  /** Each question is asked this long at least, and so often. */
+  /** Each question is asked this long at least, all rounds together, and so often in each. */
   readonly ms: number;
   readonly count: number;
 }
@@ -35,6 +35,7 @@ const owner = 'bench';
 const callers = { member: `someone:${owner}:member`, admin: 'someone:other:admin' } as const;
 const noMemory = ['--answer-cache-mib', '0'];
 const patience = 1_000;
+const rounds = 3;
 const mostTimes = 1.5;
 const rebuildReach = 50_000;
 /** A prime, so that neighbours in time are none in the catalogue. */
@@ -59,58 +60,72 @@ const listings = (
 const choice = (images: number, most: number) => (turn: number) =>
   Math.floor((((turn * stride) % most) * images) / most);
 
-/** A system of its own, with few images and then with many; what shows them is made by the projection from the log. */
+/**
+ * Two systems side by side, one with few images and one with many, asked in turn; what shows the images is made by the
+ * projection from the log.
+ */
 export async function measureScale(options: ScaleOptions): Promise<ScaleFigures> {
-  const { images, few } = options;
-  let site = await startSite();
-  let ids: readonly string[] = [];
-  const seed = async (count: number): Promise<number> => {
-    const began = performance.now();
-    const { postgresUrl } = site.daguerre;
-    ids = ids.concat(await seedThroughLog(postgresUrl, { owner, from: ids.length, count }));
-    await caughtUp(postgresUrl, imagesProjection.name);
-    const seconds = (performance.now() - began) / 1000;
-    await caughtUp(postgresUrl);
-    await vacuumed(postgresUrl);
-    return count / seconds;
-  };
-  const both = async () => {
-    const withMemory = await asked(site, ids, options, keptQuestions);
-    site = await site.again(noMemory);
-    return { withMemory, withoutMemory: await asked(site, ids, options, ids.length) };
+  const { images, few: fewImages, ms } = options;
+  const few: Filled = { site: await startSite(), ids: [] };
+  const many: Filled = { site: await startSite(), ids: [] };
+  const both = async (most: number) => {
+    for (const { site } of [few, many]) await atRest(site.pids, ms / 3, patience);
+    for (const one of [few, many]) await asked(one, options, most);
+    const seen = { few: [] as RoundFigures[], many: [] as RoundFigures[] };
+    for (let round = 0; round < rounds; round += 1) {
+      const turns = [['few', few] as const, ['many', many] as const];
+      for (const [name, one] of round % 2 === 0 ? turns : turns.reverse())
+        seen[name].push(await asked(one, options, most));
+    }
+    return { few: medians(seen.few).phases, many: medians(seen.many).phases };
   };
   try {
-    await seed(few);
-    const ofFew = await both();
-    site = await site.again([]);
-    const seededPerSecond = await seed(images - few);
+    await seed(few, fewImages);
+    const seededPerSecond = await seed(many, images);
     process.stderr.write(`${short(images)} images, ${short(seededPerSecond)} a second\n`);
-    const ofMany = await both();
+    const withMemory = await both(keptQuestions);
+    for (const one of [few, many]) one.site = await one.site.again(noMemory);
+    const withoutMemory = await both(images);
+    const rebuild = await rebuilt(many.site.daguerre, ['images']);
     return {
-      ...{ few, images, seededPerSecond },
-      withoutMemory: { few: ofFew.withoutMemory, many: ofMany.withoutMemory },
-      withMemory: { few: ofFew.withMemory, many: ofMany.withMemory },
-      ...(await rebuilt(site.daguerre, ['images'])),
+      ...{ few: fewImages, images, seededPerSecond, withoutMemory, withMemory },
+      ...rebuild,
     };
   } finally {
-    await site.end();
+    await Promise.all([few.site.end(), many.site.end()]);
   }
 }
 
-/** Everything once to warm up, then so that it counts; of `most` different images at most. */
+interface Filled {
+  site: Site;
+  ids: readonly string[];
+}
+
+/** Images a second, from the log until they are shown; resolves when everything else has them, too. */
+async function seed(into: Filled, count: number): Promise<number> {
+  const { postgresUrl } = into.site.daguerre;
+  const began = performance.now();
+  into.ids = await seedThroughLog(postgresUrl, { owner, count });
+  await caughtUp(postgresUrl, imagesProjection.name);
+  const seconds = (performance.now() - began) / 1000;
+  await caughtUp(postgresUrl);
+  await vacuumed(postgresUrl);
+  return count / seconds;
+}
+
+/** Every question, of `most` different images at most. */
 async function asked(
-  { daguerre, pids }: Site,
-  ids: readonly string[],
+  { site, ids }: Filled,
   { ms, count }: ScaleOptions,
   most: number,
-): Promise<Asked> {
+): Promise<RoundFigures> {
   const nth = choice(ids.length, Math.min(most, ids.length));
-  const { ask, close } = sender(daguerre.url, 1);
+  const { ask, close } = sender(site.daguerre.url, 1);
   const get = (path: string, token: string) =>
     ask(200, 'GET', `/v2/images${path}`, undefined, { 'X-Auth-Token': token });
-  const askAll = async (least: number): Promise<Asked> => {
-    const round = newRound([], { ms: least, only: [] });
-    const alone = { concurrency: 1, count };
+  const round = newRound([], { ms: ms / rounds, only: [] });
+  const alone = { concurrency: 1, count };
+  try {
     await round.measure({
       ...{ name: 'show', ...alone },
       one: (turn) => get(`/${ids[nth(turn)]}`, callers.admin),
@@ -121,13 +136,7 @@ async function asked(
           ...{ name: `${what}, ${who}`, ...alone },
           one: (turn) => get(`?limit=25${queryOf(turn)}`, token),
         });
-    return round.figures().phases;
-  };
-  try {
-    // What else follows the log may be far behind.
-    await atRest(pids, ms / 3, patience);
-    await askAll(ms / 3);
-    return await askAll(ms);
+    return round.figures();
   } finally {
     close();
   }
