@@ -5,20 +5,9 @@ import os from 'node:os';
 const ticksPerSecond = 100;
 
 /** What processes and all their descendants have used so far. */
-export interface Usage {
-  readonly cpuMs: number;
-  /** Proportional set sizes: what several share counts once. */
-  readonly memoryMiB: number;
-}
-
-export function usageOf(roots: readonly number[]): Usage {
-  const all = familyOf(roots);
-  return { cpuMs: sumOfTicks(all), memoryMiB: sumOfMemory(all) };
-}
-
-/** The same without the memory, which takes much longer to find out. */
 export const cpuMsOf = (roots: readonly number[]): number => sumOfTicks(familyOf(roots));
 
+/** What they have now: proportional set sizes, what several share counts once. Takes longer to find out. */
 export const memoryMiBOf = (roots: readonly number[]): number => sumOfMemory(familyOf(roots));
 
 type Family = ReadonlyMap<number, { readonly parent: number; readonly ticks: number }>;
