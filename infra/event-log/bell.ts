@@ -9,10 +9,15 @@ export interface Bell {
 export function bell(): Bell {
   let rings = 0;
   const waiting = new Set<() => void>();
+  /** Listened to once each, however often somebody waits with them. */
+  const signals = new WeakSet<AbortSignal>();
+  const wakeAll = (): void => {
+    for (const wake of waiting) wake();
+  };
   return {
     ring() {
       rings += 1;
-      for (const wake of waiting) wake();
+      wakeAll();
     },
     get rings() {
       return rings;
@@ -20,15 +25,17 @@ export function bell(): Bell {
     past(seen, waitMs, signal) {
       return new Promise((resolve) => {
         if (signal.aborted || rings > seen) return resolve();
-        const wake = () => {
+        const wake = (): void => {
           clearTimeout(timer);
           waiting.delete(wake);
-          signal.removeEventListener('abort', wake);
           resolve();
         };
         const timer = setTimeout(wake, waitMs);
         waiting.add(wake);
-        signal.addEventListener('abort', wake, { once: true });
+        if (signals.has(signal)) return;
+        signals.add(signal);
+        // Who waits with another signal looks once for nothing.
+        signal.addEventListener('abort', wakeAll, { once: true });
       });
     },
   };
