@@ -12,11 +12,13 @@ export function copyText(
     let line = escaped(key);
     for (const [column, cell] of cells) {
       const value = row[column];
-      line += value === null || value === undefined ? '\t\\N' : `\t${cell(value)}`;
+      line += `\t${value === null || value === undefined ? nothing : cell(value)}`;
     }
     return `${line}\n`;
   };
 }
+
+const nothing = '\\N';
 
 type Cell = (value: Json) => string;
 
@@ -26,12 +28,12 @@ function cellOf(type: string): Cell {
 }
 
 /** Strings as they are, everything else as JSON has it, times among them. */
-const plainCell: Cell = (value) => {
+const plainCell: Cell = (value: Json | Date) => {
   if (typeof value === 'string') return escaped(value);
   if (typeof value === 'boolean') return String(value);
+  if (value instanceof Date) return value.toJSON() ?? nothing;
   const json = JSON.stringify(value);
-  if (json === 'null') return '\\N';
-  return json.startsWith('"') ? json.slice(1, -1) : escaped(json);
+  return json === 'null' ? nothing : escaped(json);
 };
 
 const arrayCell: Cell = (value) =>

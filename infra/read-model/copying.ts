@@ -25,7 +25,7 @@ export class RowsRefused extends Error {
  * Stores rows with `copy`: the same as `byStatement`, in half the time, and made while Postgres stores those before
  * them. For a generation in the making alone, whose checkpoint nobody waits for; on one connection, in no transaction.
  *
- * Rows of tables, not those of journals, are put off while there are at most `putOffRows` of them, to be written once,
+ * Rows of tables, not those of journals, are put off while there are at most `putOffRows` of each, to be written once,
  * by `flush` at last. When one is refused then, everything rejects with `RowsRefused`. With `putOffRows` 0 nothing is put
  * off, and what `copy` refuses of a step is left to the statement, to be stored or refused by that.
  */
@@ -89,7 +89,7 @@ export function byCopy<Parts extends object>(
       tables[index]?.later.add(change);
       for (const { part } of change.put) weightPutOff += changes.weightOf(part as object);
     }
-    const rows = tables.reduce((sum, { later }) => sum + later.size, 0);
+    const rows = Math.max(...tables.map(({ later }) => later.size));
     if (rows > putOffRows || weightPutOff > mostPutOff) await flush(db);
   };
 

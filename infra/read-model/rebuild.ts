@@ -93,7 +93,8 @@ async function built<Parts extends object>(
     await client.query('set synchronous_commit = off');
     await catchUp();
     tell('indexes');
-    await createIndexes(pool, projection, generation.number);
+    await client.query('reset synchronous_commit');
+    await createIndexes([client, pool], projection, generation.number);
     for (let pauseMs = 20; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       await catchUp();
       tell('swap');

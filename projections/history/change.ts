@@ -5,7 +5,7 @@ import type { RequestRefused } from '../../domain/request-refused.ts';
 import { positionKey } from '../events/projection.ts';
 import { type Difference, differences } from './differences.ts';
 import { asImage, fold, type HistoryEntry, historyKindOf, objectOf, standingOf } from './fold.ts';
-import { valuesOfImage } from './image-values.ts';
+import { imageDifferences, valuesOfImage } from './image-values.ts';
 import type { HistoryKind } from './subject.ts';
 import { valuesOfSubject } from './subject-values.ts';
 
@@ -126,6 +126,8 @@ export function differencesIn(
   { streamId }: Pick<RecordedEvent, 'streamId'>,
 ): readonly Difference[] {
   const isImage = historyKindOf(streamId) === 'image';
+  if (isImage && before.image !== undefined && after.image !== undefined)
+    return imageDifferences(before.image, after.image);
   const [was, is] = isImage
     ? [
         valuesOfImage(asImage(before), before.subject !== undefined),

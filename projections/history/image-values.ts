@@ -1,7 +1,14 @@
 import type { Json } from '../../domain/json.ts';
 import type { ImageEntry } from '../images/fold.ts';
 import type { ImageRecord } from '../images/record.ts';
-import { nothingKnown, type Value, type Values, valuesFrom } from './differences.ts';
+import {
+  type Difference,
+  differences,
+  nothingKnown,
+  type Value,
+  type Values,
+  valuesFrom,
+} from './differences.ts';
 
 type FieldOf = readonly [name: string, of: (image: ImageRecord) => Json];
 
@@ -41,14 +48,25 @@ export function imageValues(image: ImageRecord): Values {
   return values;
 }
 
-function* valuesOf(image: ImageRecord): Generator<Value> {
-  for (const [name, of] of fields) yield { kind: 'field', name, value: of(image) };
-  for (const [name, value] of Object.entries(image.properties))
-    yield { kind: 'property', name, value };
-  for (const name of image.tags) yield { kind: 'tag', name, value: true };
-  for (const { projectId, status } of image.members)
-    yield { kind: 'member', name: projectId, value: status };
+/** All of them, or those alone that another image may not have. */
+function* valuesOf(image: ImageRecord, other?: ImageRecord): Generator<Value> {
+  for (const [name, of] of fields) {
+    const value = of(image);
+    if (other === undefined || of(other) !== value) yield { kind: 'field', name, value };
+  }
+  if (image.properties !== other?.properties)
+    for (const [name, value] of Object.entries(image.properties))
+      yield { kind: 'property', name, value };
+  if (image.tags !== other?.tags)
+    for (const name of image.tags) yield { kind: 'tag', name, value: true };
+  if (image.members !== other?.members)
+    for (const { projectId, status } of image.members)
+      yield { kind: 'member', name: projectId, value: status };
 }
+
+/** The differences of `imageValues`, without a look at what one image has from the other. */
+export const imageDifferences = (was: ImageRecord, is: ImageRecord): readonly Difference[] =>
+  was === is ? [] : differences(valuesFrom(valuesOf(was, is)), valuesFrom(valuesOf(is, was)));
 
 /**
  * What an image's rows amount to. While its deletion is scheduled it is what it was but for its status; of a deleted one
