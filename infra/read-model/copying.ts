@@ -49,7 +49,6 @@ export function byCopy<Parts extends object>(
   });
   const statement = byStatement(projection, generation);
   let weigh: Weigh = () => {};
-  let weightPutOff = 0;
 
   const saved = async (db: Queryable, changes: Changes<Parts>): Promise<boolean> => {
     const { rowCount } = await db.query({
@@ -80,17 +79,15 @@ export function byCopy<Parts extends object>(
       throw isUnstorable(error) ? new RowsRefused(schema, error) : error;
     }
     for (const { later } of tables) later.clear();
-    weightPutOff = 0;
   };
 
   const putOffRest = async (db: Queryable, changes: Changes<Parts>): Promise<void> => {
     weigh = changes.weigh;
-    for (const [index, change] of changes.tables.entries()) {
-      tables[index]?.later.add(change);
-      for (const { part } of change.put) weightPutOff += changes.weightOf(part as object);
-    }
+    for (const [index, change] of changes.tables.entries())
+      tables[index]?.later.add(change, changes.weightOf);
     const rows = Math.max(...tables.map(({ later }) => later.size));
-    if (rows > putOffRows || weightPutOff > mostPutOff) await flush(db);
+    const weight = tables.reduce((sum, { later }) => sum + later.weight, 0);
+    if (rows > putOffRows || weight > mostPutOff) await flush(db);
   };
 
   return {

@@ -11,6 +11,7 @@ import {
   type Generation,
   type Queryable,
 } from '../../infra/read-model/generation.ts';
+import { putOff } from '../../infra/read-model/put-off.ts';
 import { byStatement } from '../../infra/read-model/saving.ts';
 import { applySparing } from '../../infra/read-model/sparing.ts';
 import { Fenced, generationWriter } from '../../infra/read-model/writer.ts';
@@ -132,7 +133,7 @@ const named = (client: ClientBase, names: string[]): Queryable => {
 
 test('rows are the same however they are stored, whatever is in them', async () => {
   const database = await testDatabase(migrations);
-  const [copied, said, putOff, hastier] = [
+  const [copied, said, late, hastier] = [
     await stored(database.pool, byCopy),
     await stored(database.pool, byStatement),
     await stored(database.pool, puttingOff(1000)),
@@ -150,7 +151,7 @@ test('rows are the same however they are stored, whatever is in them', async () 
   ]);
   const names: string[] = [];
   await onOne(database, async (client) => {
-    for (const { writer, store } of [copied, said, putOff, hastier]) {
+    for (const { writer, store } of [copied, said, late, hastier]) {
       for (let from = 0; from < batches.length; from += 20)
         await applySparing(writer, named(client, names), batches.slice(from, from + 20), () => {});
       await store.flush(client);
@@ -160,8 +161,7 @@ test('rows are the same however they are stored, whatever is in them', async () 
   assert.ok(names.includes(`upsert-${schema}-thing`) && names.includes(`remove-${schema}-thing`));
   assert.ok(!names.includes(`save-building-${schema}`), 'copy refused what the statement takes');
   assert.ok((await said.rows()).length > 4 * values.length - 20);
-  for (const { rows } of [copied, putOff, hastier])
-    assert.deepEqual(await rows(), await said.rows());
+  for (const { rows } of [copied, late, hastier]) assert.deepEqual(await rows(), await said.rows());
 });
 
 test('what one way of storing refuses, the other does too, and neither loses a neighbour', async () => {
@@ -236,6 +236,28 @@ test('rows that are put off are written once, and what is read is written before
     { id: 'c', small: 1 },
     { id: 'd', small: 2 },
   ]);
+});
+
+test('of what is put off the latest counts, and weighs', () => {
+  const later = putOff<{ readonly weight: number }>();
+  const weightOf = (part: object) => (part as { weight: number }).weight;
+  const put = (key: string, weight: number, isNew = true) =>
+    later.add({ put: [{ key, part: { weight }, isNew }], gone: [] }, weightOf);
+  put('a', 5);
+  put('b', 7);
+  put('a', 6, false);
+  assert.deepEqual([later.size, later.weight], [2, 13]);
+  put('stored', 4, false);
+  later.add({ put: [], gone: ['a', 'stored'] }, weightOf);
+  assert.deepEqual([later.size, later.weight], [2, 7]);
+  assert.deepEqual(later.all(), {
+    put: [{ key: 'b', part: { weight: 7 }, isNew: true }],
+    gone: ['stored'],
+  });
+  put('stored', 3);
+  assert.deepEqual(later.all().put.at(-1), { key: 'stored', part: { weight: 3 }, isNew: false });
+  later.clear();
+  assert.deepEqual([later.size, later.weight], [0, 0]);
 });
 
 test('a row that was put off and that the table refuses is told as such', async () => {
