@@ -29,10 +29,10 @@ export const pause = (): Promise<void> =>
   delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs));
 
 /** Of what clients make many of: properties, tags and members. */
-const mostPieces = 50_000;
+const mostPieces = 15_000;
 const ownPieces = 10;
 
-/** Images as this process left them, the newest thousands. */
+/** Images as this process left them, the newest thousand or so. */
 export const leftImages = (): LeftStreams<Image> =>
   new LRUCache({
     maxSize: mostPieces,

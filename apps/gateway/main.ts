@@ -59,7 +59,7 @@ import { defaultBounds, recordRefusals } from './refusals.ts';
 import { offeredMethods, regionsOf } from './regions-of.ts';
 import { gatewayServer } from './server.ts';
 
-const queryConnections = 16;
+const queryConnections = 8;
 /** A Postgres that does not answer for so long has gone without a word. */
 const queryTimeoutMs = 15_000;
 /** Requests that run may end for this long when the gateway stops; then uploads are broken off and get as long to answer. */

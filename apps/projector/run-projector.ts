@@ -41,7 +41,7 @@ export interface ProjectorOptions<Parts extends object> {
   readonly relaxed?: boolean;
 }
 
-const keepEntries = 20_000;
+const keepEntries = 6_000;
 const batchEvents = 2000;
 const besideEveryMs = 1000;
 /** So long a checkpoint may stay behind events that change nothing; all of a process pass them at the same moments. */

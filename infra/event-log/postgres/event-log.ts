@@ -28,7 +28,7 @@ export interface PostgresEventLogOptions {
   readonly log: Log;
   /** Lifts each event that is read to its newest shape. */
   readonly upcast: Upcast;
-  /** Most connections for reading; default 8. Appends have two of their own, following one. */
+  /** Most connections for reading; default 4. Appends have one of their own, following one. */
   readonly readConnections?: number;
 }
 
@@ -53,7 +53,7 @@ export function postgresEventLog(url: string, options: PostgresEventLogOptions):
   });
   const reading = postgresPool(url, {
     ...shared,
-    max: options.readConnections ?? 8,
+    max: options.readConnections ?? 4,
     applicationName: 'daguerre read',
   });
   const appends = groupCommit(writing, batchLimits);

@@ -15,7 +15,7 @@ const settings = {
   listen_addresses: '',
   unix_socket_permissions: '0700',
   max_connections: '200',
-  shared_buffers: '128MB',
+  shared_buffers: '64MB',
   fsync: 'on',
   full_page_writes: 'on',
   synchronous_commit: 'on',
