@@ -28,21 +28,27 @@ const longestPauseMs = 20;
 export const pause = (): Promise<void> =>
   delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs));
 
-/** Of what clients make many of: properties, tags and members. */
-const mostPieces = 15_000;
-const ownPieces = 10;
+/** Characters of what clients can make large. */
+const mostKept = 8 * 1024 * 1024;
+const ownWeight = 512;
+/** A log that came back older than it was is not taken for what it was for longer. */
+const keptForMs = 30_000;
 
-/** Images as this process left them, the newest thousand or so. */
+const weightOf = (state: Image): number => {
+  if (!isThere(state)) return ownWeight;
+  let weight = ownWeight + 100 * state.members.length;
+  for (const [name, value] of Object.entries(state.properties))
+    weight += name.length + value.length;
+  for (const tag of state.tags) weight += tag.length;
+  return weight;
+};
+
+/** Images as this process left them lately. */
 export const leftImages = (): LeftStreams<Image> =>
   new LRUCache({
-    maxSize: mostPieces,
-    sizeCalculation: ({ state }) =>
-      isThere(state)
-        ? ownPieces +
-          Object.keys(state.properties).length +
-          state.tags.length +
-          state.members.length
-        : 1,
+    maxSize: mostKept,
+    ttl: keptForMs,
+    sizeCalculation: ({ state }) => weightOf(state),
   });
 
 /** The pipeline asks no rules, so it may go without a decider of the operator's. */

@@ -51,6 +51,8 @@ export interface Projection<Parts extends object> {
   readonly journals?: Readonly<Record<string, Journal<Parts>>>;
   /** The one key whose entry this event can change; undefined when it is none of this read model's business. */
   keyOf(event: RecordedEvent): string | undefined;
+  /** Whether nothing can be there of an event's key before it; default: it is the first of its stream. */
+  begins?(event: RecordedEvent): boolean;
   /** A part that does not change stays the same object. */
   fold(entry: Entry<Parts>, event: RecordedEvent): Entry<Parts>;
 }

@@ -40,7 +40,7 @@ import { webhookQueries } from '../../projections/webhooks/queries.ts';
 import { renewRecordsMs } from '../audit/expire.ts';
 import { openBus } from '../bus.ts';
 import { runPart } from '../part.ts';
-import { answeredFrom, answersConcernedBy, relaxedModels } from '../projector/projections.ts';
+import { answeredFrom, answersConcernedBy } from '../projector/projections.ts';
 import { requireSameLog } from '../same-log.ts';
 import { shareByteDirs } from '../shared-byte-dirs.ts';
 import { app } from './app.ts';
@@ -53,7 +53,7 @@ import { forgetHowFar } from './history/as-of.ts';
 import { houseRulesFrom } from './house-rules.ts';
 import { identityOf } from './identity-of.ts';
 import { logTail } from './log-tail.ts';
-import { caughtUpAtStart, type Near, near } from './near.ts';
+import { type Near, near } from './near.ts';
 import { quotaOf } from './quota-of.ts';
 import { defaultBounds, recordRefusals } from './refusals.ts';
 import { offeredMethods, regionsOf } from './regions-of.ts';
@@ -106,7 +106,6 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     log: logger,
     models: answeredFrom,
     concerns: answersConcernedBy,
-    relaxed: relaxedModels,
     onLost() {
       nearby?.forget();
       switches.forget();
@@ -272,7 +271,6 @@ await runPart('gateway', process.env, process.argv.slice(2), async (part) => {
     urls: importGuard(config),
     progress: postgresProgressReader(queries),
   });
-  await caughtUpAtStart(queries, postgresUrl, { models: relaxedModels, to: tail.start, logger });
   const server = gatewayServer(handle, logger);
   const port = await server.listen(config.port, config.host);
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;

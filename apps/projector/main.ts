@@ -15,13 +15,7 @@ import { runPart } from '../part.ts';
 import { requireSameLog } from '../same-log.ts';
 import { takeOvers } from '../take-overs.ts';
 import { keepForgetting } from './keep-forgetting.ts';
-import {
-  answeredFrom,
-  lookedBackAt,
-  projections,
-  projectionsFor,
-  relaxedModels,
-} from './projections.ts';
+import { answeredFrom, lookedBackAt, projections, projectionsFor } from './projections.ts';
 import { runProjector } from './run-projector.ts';
 
 /** One that writes, one that looks after generations; and one more for all, so that rebuilds never wait for each other; two for the audit tree, two for the export. */
@@ -118,7 +112,6 @@ await runPart('projector', process.env, process.argv.slice(2), async (part) => {
         log: followed,
         mover,
         gatherMs: gatherFor(projection.name),
-        relaxed: relaxedModels.includes(projection.name),
         logger: logger.child({ model: projection.name }),
         lease: lease(leases, {
           name: `projector-${projection.name}`,

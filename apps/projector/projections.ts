@@ -40,13 +40,6 @@ export const answeredFrom: readonly string[] = [
   tasksProjection.name,
 ];
 
-/**
- * Read models whose commits do not wait for the disk, since a success waits for them: the log is durable already, and
- * what a crash of Postgres takes back, rows and checkpoint together, is taken in again. Gateways answer nothing from
- * them that is older than what they knew before the crash.
- */
-export const relaxedModels: readonly string[] = [imagesProjection.name];
-
 /** Which events can change what the API answers from one of them. */
 export const answersConcernedBy: Readonly<Record<string, (event: RecordedEvent) => boolean>> =
   Object.fromEntries(

@@ -14,7 +14,6 @@ import {
 import { ensureGenerations } from '../../infra/read-model/migrations.ts';
 import { keepOrigin } from '../../infra/read-model/origin.ts';
 import { rebuild, retiredGraceMs } from '../../infra/read-model/rebuild.ts';
-import { byStatement } from '../../infra/read-model/saving.ts';
 import { applySparing, type OnUnprojectable } from '../../infra/read-model/sparing.ts';
 import { Fenced, generationWriter, type Writer } from '../../infra/read-model/writer.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
@@ -37,8 +36,6 @@ export interface ProjectorOptions<Parts extends object> {
   readonly mover?: CheckpointMover;
   /** Events of so much time are taken in together, where nobody waits for this read model; default 0. */
   readonly gatherMs?: number;
-  /** Commits to the live read model do not wait for the disk; default false. */
-  readonly relaxed?: boolean;
 }
 
 const keepEntries = 6_000;
@@ -133,18 +130,11 @@ async function followInto<Parts extends object>(
     stopping,
     mover,
     gatherMs = 0,
-    relaxed = false,
   }: ProjectorOptions<Parts>,
 ): Promise<void> {
   const stop = new AbortController();
   const until = AbortSignal.any([stopping, stop.signal]);
-  const writer = generationWriter(
-    projection,
-    live,
-    keepEntries,
-    mover,
-    byStatement(projection, live, { relaxed }),
-  );
+  const writer = generationWriter(projection, live, keepEntries, mover);
   const settling = settler(writer, pool, () => stop.abort());
   const beside = repeatedly(besideEveryMs, logger, async () => {
     const before = writer.position;

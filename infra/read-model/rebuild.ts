@@ -98,11 +98,16 @@ async function built<Parts extends object>(
     for (let pauseMs = 20; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       await catchUp();
       tell('swap');
-      if (await swap(pool, log, projection, generation.number)) return tell('done');
+      if (await swap(pool, log, projection, generation.number, writer.position))
+        return tell('done');
       await delay(pauseMs * (0.5 + Math.random()), undefined, { signal });
     }
   } finally {
-    await client.query('reset synchronous_commit').catch(() => {});
-    client.release();
+    // A connection that would go on without waiting for the disk is of no use to others.
+    const isReset = await client.query('reset synchronous_commit').then(
+      () => true,
+      () => false,
+    );
+    client.release(!isReset);
   }
 }

@@ -3,20 +3,16 @@ import { announcement, channel } from './announcement.ts';
 import type { Store } from './changes.ts';
 import { type Generation, journalsOf, schemaOf, tablesOf } from './generation.ts';
 
-/**
- * Stores each step with one statement. `relaxed`: its commit does not wait for the disk. A crash of Postgres may take it
- * back then, rows and checkpoint together, and the same events are taken in again.
- */
+/** Stores each step with one statement. */
 export function byStatement<Parts extends object>(
   projection: Projection<Parts>,
   generation: Generation,
-  { relaxed = false }: { readonly relaxed?: boolean } = {},
 ): Store<Parts> {
   const tables = tablesOf(projection);
   const journals = journalsOf(projection);
   const save = {
     name: `save-${generation.state}-${schemaOf(projection.name, generation.number)}`,
-    text: saveSql(projection, generation, relaxed),
+    text: saveSql(projection, generation),
   };
   return {
     async save(db, { from, to, tables: changed, turns, weigh }) {
@@ -57,7 +53,6 @@ export const jsonArray = (rows: readonly string[]): string => `[${rows.join(',')
 function saveSql<Parts extends object>(
   projection: Projection<Parts>,
   { number, state }: Generation,
-  relaxed: boolean,
 ): string {
   const { name } = projection;
   const schema = schemaOf(name, number);
@@ -83,7 +78,7 @@ function saveSql<Parts extends object>(
   return `
     with ${movedSql({ number, state })},
     ${[...writes, ...additions].join(',')}
-    select ${announceSql(name, state)}${relaxed ? notWaiting : ''} from moved`;
+    select ${announceSql(name, state)} from moved`;
 }
 
 /** Inserts the rows of a JSON array, the statement's value of that number, where `moved` has a row. */

@@ -17,17 +17,21 @@ interface Locked {
   readonly log_id: string | null;
 }
 
+/** More than the swap itself takes in has come since: nothing of what it did may stay. */
+class TooFarBehind extends Error {}
+
 /**
  * Puts a generation that has caught up in the place of the live one: one short transaction that holds both
  * checkpoints. What the live one has and the new one lacks is taken in there, so the new one is no older.
  * False when it was too far behind, met an event that cannot be stored, or when queries held the views for too long:
- * catch up and try again.
+ * catch up and try again. Rejects with `Fenced` when the generation is not ours, or not at `at` where we left it.
  */
 export async function swap<Parts extends object>(
   pool: Pool,
   log: Pick<EventLog, 'readAll'>,
   projection: Projection<Parts>,
   number: number,
+  at: bigint,
 ): Promise<boolean> {
   const { name, version } = projection;
   await pool.query(`create schema if not exists ${name}`);
@@ -46,7 +50,8 @@ export async function swap<Parts extends object>(
       );
       const live = rows.find(({ state }) => state === 'live');
       const next = rows.find((row) => Number(row.number) === number && row.state === 'building');
-      if (next === undefined) throw new Fenced(`${name}_${number}`, 0n);
+      if (next === undefined || BigInt(next.position) !== at)
+        throw new Fenced(`${name}_${number}`, at);
       const building = {
         number,
         version,
@@ -62,7 +67,7 @@ export async function swap<Parts extends object>(
           client,
           events.filter(({ position }) => position <= target),
         );
-        if (writer.position < target) return false;
+        if (writer.position < target) throw new TooFarBehind();
       }
       await client.query(
         `update read_model.generation set state = 'retired', retired_at = now() where model = $1 and state = 'live'`,
@@ -79,7 +84,7 @@ export async function swap<Parts extends object>(
       return true;
     });
   } catch (error) {
-    if (isLockTrouble(error) || isUnstorable(error)) return false;
+    if (error instanceof TooFarBehind || isLockTrouble(error) || isUnstorable(error)) return false;
     throw error;
   }
 }

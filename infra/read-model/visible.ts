@@ -4,7 +4,6 @@ import { NotYetVisible, type Visible } from '../../projections/images/images.ts'
 import { listener } from '../postgres/listen.ts';
 import type { Log } from '../postgres/log.ts';
 import { channel, parseAnnouncement } from './announcement.ts';
-import { regaining } from './regaining.ts';
 import { waitingLine } from './waiting-line.ts';
 
 export interface VisibleOptions {
@@ -15,8 +14,6 @@ export interface VisibleOptions {
   readonly pollMs?: number;
   /** Which events can change what a read model shows, by model; for who tells of them by `heard`. */
   readonly concerns?: Readonly<Record<string, (event: RecordedEvent) => boolean>>;
-  /** Of the read models, those whose commits do not wait for the disk. */
-  readonly relaxed?: readonly string[];
   /** What was known may be wrong from here on: Postgres may come back older than it was. */
   readonly onLost?: () => void;
 }
@@ -29,11 +26,6 @@ export interface Checkpoints extends Visible {
    * concern it is as good as one whose checkpoint has passed the others, too, which it does a little later.
    */
   heard(event: RecordedEvent): void;
-  /**
-   * Resolves once the relaxed read models have again what they were known to have, or to be about to have, before the
-   * connection was lost: at once, nearly always. Rejects with `NotYetVisible` when that takes too long.
-   */
-  regained(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,14 +37,13 @@ export interface Checkpoints extends Visible {
 export function visible(
   pool: Pool,
   postgresUrl: string,
-  { log, models, pollMs = 250, concerns = {}, relaxed = [], onLost }: VisibleOptions,
+  { log, models, pollMs = 250, concerns = {}, onLost }: VisibleOptions,
 ): Checkpoints {
   const line = waitingLine();
   const known = new Map<string, bigint>();
   /** By model, the newest event that concerns it, or that nobody can say of whether it does. */
   const newest = new Map<string, bigint>();
   let heardUpTo: bigint | undefined;
-  const lost = regaining();
   /** Counts connections, so that an answer from before a loss is not taken for knowledge after it. */
   let life = 0;
   let reading: Promise<void> | undefined;
@@ -72,20 +63,14 @@ export function visible(
       return least === undefined || position < least ? position : least;
     }, undefined) ?? 0n;
 
-  const had = (model: string): bigint => {
-    const [checkpoint, concerned] = [known.get(model) ?? -1n, newest.get(model) ?? -1n];
-    return checkpoint > concerned ? checkpoint : concerned;
-  };
-
   const advance = (): void => {
     line.advance(reached());
-    if (line.length === 0 && !lost.isOpen) stopPolling();
+    if (line.length === 0) stopPolling();
   };
 
   const learn = (model: string, position: bigint): void => {
     if (!models.includes(model) || position <= (known.get(model) ?? -1n)) return;
     known.set(model, position);
-    lost.learn(model, position);
     advance();
   };
 
@@ -110,7 +95,6 @@ export function visible(
   };
   const forget = (): void => {
     life += 1;
-    lost.doubt(new Map(relaxed.map((model) => [model, had(model)])));
     known.clear();
     // Only what is heard from here on can be judged.
     heardUpTo = undefined;
@@ -151,15 +135,10 @@ export function visible(
         });
         const timer = setTimeout(() => {
           leave();
-          if (line.length === 0 && !lost.isOpen) stopPolling();
+          if (line.length === 0) stopPolling();
           reject(new NotYetVisible(position));
         }, timeoutMs);
       });
-    },
-    async regained(timeoutMs) {
-      if (!lost.isOpen) return;
-      poll ??= setInterval(readOnce, pollMs);
-      if (!(await lost.settled(timeoutMs))) throw new NotYetVisible(had(relaxed[0] ?? ''));
     },
     async close() {
       stopPolling();

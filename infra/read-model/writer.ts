@@ -52,7 +52,7 @@ export function generationWriter<Parts extends object>(
   mover?: CheckpointMover,
   store: Store<Parts> = byStatement(projection, generation),
 ): Writer {
-  const { name } = projection;
+  const { name, begins = isFirst } = projection;
   const schema = schemaOf(name, generation.number);
   const tables = tablesOf(projection);
   const journals = journalsOf(projection);
@@ -107,7 +107,7 @@ export function generationWriter<Parts extends object>(
     for (const event of events) {
       const key = projection.keyOf(event);
       if (key === undefined || known.has(key) || recent.has(key)) continue;
-      if (event.revision === 0) begun.add(key);
+      if (begins(event)) begun.add(key);
       else if (!begun.has(key)) missing.add(key);
       if (missing.size === loadAtOnce) break;
     }
@@ -121,7 +121,7 @@ export function generationWriter<Parts extends object>(
     for (const [index, event] of events.entries()) {
       const key = projection.keyOf(event);
       if (key === undefined || known.has(key)) continue;
-      if (event.revision > 0 && !recent.has(key)) {
+      if (!begins(event) && !recent.has(key)) {
         const missing = missingOf(events.slice(index), known);
         await store.flush(db);
         const { rows } = await db.query<{ key: string } & Record<string, string | null>>({
@@ -212,6 +212,8 @@ export function generationWriter<Parts extends object>(
     },
   };
 }
+
+const isFirst = ({ revision }: RecordedEvent): boolean => revision === 0;
 
 const noPart = {};
 

@@ -83,5 +83,7 @@ export const downloadsProjection: Projection<DownloadParts> = {
   version: 2,
   tables: { download: downloadTable },
   keyOf: downloadIdOf,
+  // How one goes on and ends may be told in other streams, as their first event.
+  begins: ({ type }) => type === 'DownloadBegun',
   fold,
 };

@@ -67,5 +67,7 @@ export const tasksProjection: Projection<TaskParts> = {
   version: 2,
   tables: { task: taskTable },
   keyOf: taskIdOf,
+  // What a task leads to may be told of in an image's stream before the task's own begins.
+  begins: () => false,
   fold,
 };

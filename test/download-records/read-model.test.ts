@@ -6,7 +6,9 @@ import type { DownloadEvent } from '../../domain/download-record/events.ts';
 import type { NewEvent, RecordedEvent } from '../../domain/event-log.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
+import { liveGeneration } from '../../infra/read-model/generation.ts';
 import { rebuild } from '../../infra/read-model/rebuild.ts';
+import { generationWriter } from '../../infra/read-model/writer.ts';
 import { forgetDownloads } from '../../infra/retention/forget-downloads.ts';
 import type { DownloadQuery, DownloadRecord } from '../../projections/downloads/downloads.ts';
 import { downloadsProjection } from '../../projections/downloads/projection.ts';
@@ -180,4 +182,31 @@ describe('the read model of downloads', () => {
       assert.match(plan, new RegExp(`${index}`), plan);
     }
   });
+});
+
+test('whoever takes a download over knows what was told of it in other streams', async () => {
+  const { pool } = await testDatabase(migrations);
+  const log = memoryEventLog({ upcast: (event) => event });
+  const onUnprojectable = unexpected;
+  const { signal } = new AbortController();
+  await rebuild({ projection: downloadsProjection, pool, log, signal, onUnprojectable });
+  const generation = await liveGeneration(pool, downloadsProjection);
+  assert.ok(generation);
+  const of = { downloadId: 'taken-over', imageId: images[0] ?? '', owner: 'red' };
+  const begun = { ...of, size: 100, hash: null, asked: [0, 100] as const, writer };
+  const lost = eventOf({ type: 'DownloadLost', data: { ...of, writer } }, 'nova');
+  await log.append(
+    'downloads-gateway-1-1',
+    [eventOf({ type: 'DownloadBegun', data: begun }, 'nova')],
+    -1,
+  );
+  const first = generationWriter(downloadsProjection, generation, 10);
+  await first.apply(pool, await log.readAll(0n, 10));
+  await log.append('downloads-lost-taken-over', [lost], -1);
+  const standing = await liveGeneration(pool, downloadsProjection);
+  assert.ok(standing);
+  const next = generationWriter(downloadsProjection, standing, 10);
+  await next.apply(pool, await log.readAll(first.position, 10));
+  const { rows } = await pool.query('select id, lost from downloads.download');
+  assert.deepEqual(rows, [{ id: 'taken-over', lost: true }]);
 });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Pool } from 'pg';
 import { memoryEventLog } from '../../infra/event-log/memory/event-log.ts';
 import { createGeneration, dropRetired } from '../../infra/read-model/generation.ts';
 import { rebuild } from '../../infra/read-model/rebuild.ts';
+import { swap } from '../../infra/read-model/swap.ts';
 import { visible } from '../../infra/read-model/visible.ts';
 import { Fenced, generationWriter } from '../../infra/read-model/writer.ts';
 import type { ListQuery } from '../../projections/images/list-query.ts';
@@ -200,3 +202,24 @@ test('a swap waits for long queries without holding up the others for long', asy
   await rebuilding;
   assert.ok((await live(pool)).number > before.number);
 });
+
+test('a generation that is too far behind keeps nothing of the swap that was given up', async () => {
+  const { pool } = await testDatabase(migrations);
+  const log = emptyLog();
+  await history(log, 11, 20).goOn(2_500);
+  await rebuildFrom(pool, log);
+  const standing = await live(pool);
+  const behind = await createGeneration(pool, imagesProjection, standing.logId);
+  assert.equal(await swap(pool, log, imagesProjection, behind.number, 0n), false);
+  assert.deepEqual(await positionOf(pool, behind.number), 0n);
+  assert.deepEqual(await live(pool), standing);
+  await assert.rejects(swap(pool, log, imagesProjection, behind.number, 5n), Fenced);
+});
+
+async function positionOf(pool: Pool, number: number): Promise<bigint | undefined> {
+  const { rows } = await pool.query<{ position: bigint }>(
+    'select position from read_model.generation where number = $1',
+    [number],
+  );
+  return rows[0]?.position;
+}

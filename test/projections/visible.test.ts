@@ -151,34 +151,3 @@ test('a checkpoint that only has to pass what does not concern its read model ne
   assert.equal(await isShown(9n), false, 'it is not heard of');
   await seen.close();
 });
-
-test('what was known before a crash is waited for, where commits do not wait for the disk', async () => {
-  const { pool, url } = await testDatabase(migrations);
-  await rebuildFrom(pool, logOf([]));
-  const options = { log: quiet, models: ['images'], pollMs: 20 };
-  const relaxed = visible(pool, url, { ...options, relaxed: ['images'] });
-  const durable = visible(pool, url, options);
-  await moveTo(pool, 10);
-  for (const one of [relaxed, durable]) {
-    await one.waitFor(10n, never);
-    await one.regained(never);
-  }
-  const [before] = await listeners(pool);
-  await moveSilently(pool, 7);
-  await pool.query('select pg_terminate_backend($1)', [before]);
-  await until('it to listen again', async () => {
-    const [again] = await listeners(pool);
-    return again !== undefined && again !== before;
-  });
-  await until('what was known to be forgotten', () => relaxed.reached() === 7n);
-  await durable.regained(never);
-  await assert.rejects(relaxed.regained(50), NotYetVisible);
-  const regained = relaxed.regained(never);
-  await moveSilently(pool, 9);
-  await assert.rejects(relaxed.regained(100), NotYetVisible);
-  await moveSilently(pool, 10);
-  await regained;
-  await relaxed.regained(never);
-  await relaxed.close();
-  await durable.close();
-});

@@ -28,12 +28,12 @@ export interface PostgresEventLogOptions {
   readonly log: Log;
   /** Lifts each event that is read to its newest shape. */
   readonly upcast: Upcast;
-  /** Most connections for reading; default 4. Appends have one of their own, following one. */
+  /** Most connections for reading; default 4. Appends have two of their own, following one. */
   readonly readConnections?: number;
 }
 
 const channel = 'daguerre_events';
-const batchLimits = { inFlight: 1, maxEvents: 1_000, maxBytes: 4 * 1024 * 1024 };
+const batchLimits = { inFlight: 2, aloneMs: 20, maxEvents: 1_000, maxBytes: 4 * 1024 * 1024 };
 /** A read ends with the event that passes this, however many were asked for. */
 const readBytes = 8 * 1024 * 1024;
 const streamPart = 1_000;

@@ -2,8 +2,10 @@ import type pg from 'pg';
 import { type Pending, sendBatch } from './append.ts';
 
 export interface GroupCommitLimits {
-  /** Batches on their way at once. */
+  /** Batches on their way at once, at most. */
   readonly inFlight: number;
+  /** So long one is alone on its way: whatever comes meanwhile goes together, and that is cheaper than two half batches. */
+  readonly aloneMs: number;
   readonly maxEvents: number;
   readonly maxBytes: number;
 }
@@ -13,10 +15,23 @@ export function groupCommit(pool: pg.Pool, limits: GroupCommitLimits) {
   let waiting: Pending[] = [];
   const inFlight = new Set<Promise<void>>();
   let scheduled = false;
+  let lastSent = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  /** How long until another may go beside those on their way, which may be held up by somebody. */
+  const untilNext = (): number =>
+    inFlight.size === 0 ? 0 : lastSent + limits.aloneMs - performance.now();
 
   const send = (): void => {
     scheduled = false;
+    clearTimeout(timer);
     while (waiting.length > 0 && inFlight.size < limits.inFlight) {
+      const wait = untilNext();
+      if (wait > 0) {
+        timer = setTimeout(schedule, wait);
+        return;
+      }
+      lastSent = performance.now();
       const { batch, rest } = nextBatch(waiting, limits);
       waiting = rest;
       const sending = sendBatch(pool, batch).finally(() => {
