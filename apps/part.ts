@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setFlagsFromString } from 'node:v8';
 import type { PassStep } from '../domain/pipeline-steps.ts';
 import { type Config, ConfigError, configFrom, type Environment } from '../infra/config/config.ts';
 import { type Logger, logger } from '../infra/telemetry/logger.ts';
@@ -21,9 +20,6 @@ export interface Part {
 /** Longest a part may take to stop before it leaves by itself; what it had in hand is taken over. */
 const stopTimeoutMs = 15_000;
 
-/** V8 lets garbage grow to several times what lives; with this to a third of it, for a few percent of the time. */
-const smallHeap = '--heap-growing-percent=30';
-
 /**
  * Runs a process from its start to a clean stop (SIGTERM or SIGINT) and sets the exit code: 0 stopped, 1 failed,
  * 2 wrong configuration. A child whose parent died ends at once: the next parent starts its own.
@@ -34,7 +30,6 @@ export async function runPart(
   args: readonly string[],
   run: (part: Part) => Promise<void>,
 ): Promise<void> {
-  setFlagsFromString(smallHeap);
   const config = configOrExit(args, environment);
   const log = logger(name, config['log-level']);
   const stop = new AbortController();
