@@ -26,6 +26,11 @@ export interface Handled<State> {
   readonly changed: boolean;
 }
 
+/** What a command comes to on a stream as it was read, or left. */
+interface Attempt<State, Event> extends Left<State> {
+  readonly decided: readonly Event[];
+}
+
 interface TypedEvent {
   readonly type: string;
   readonly data: object;
@@ -89,9 +94,8 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
 
   const append = async (
     streamId: string,
-    decided: readonly Event[],
     events: readonly NewEvent[],
-    { revision, state }: Left<State>,
+    { revision, state, decided }: Attempt<State, Event>,
   ): Promise<Handled<State>> => {
     try {
       const position = await ports.log.append(streamId, events, revision);
@@ -104,15 +108,13 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
     }
   };
 
-  /** What follows for a stream as it was left; undefined where that is to be found out from the stream itself. */
-  const decidedFrom = (
-    left: Left<State> | undefined,
-    command: Command,
-  ): readonly Event[] | undefined => {
+  /** What follows for the stream as it was left; undefined where that is to be found out from the stream itself. */
+  const earlyAttempt = (streamId: string, command: Command): Attempt<State, Event> | undefined => {
+    const left = ports.left?.get(streamId);
     if (left === undefined) return undefined;
     try {
       const decided = decider.decide(command, left.state);
-      return decided.length === 0 ? undefined : decided;
+      return decided.length === 0 ? undefined : { ...left, decided };
     } catch {
       return undefined;
     }
@@ -126,45 +128,37 @@ export function commandHandler<State, Command, Event extends TypedEvent>(
   ): Promise<Handled<State>> {
     const sent = new Set<string>();
     let unknown: AppendUnknown | undefined;
-    const left = ports.left?.get(streamId);
-    const early = decidedFrom(left, command);
-    if (left !== undefined && early !== undefined) {
-      const events = newEvents(early, context);
+    for (let early = earlyAttempt(streamId, command); ; early = undefined) {
+      let attempt = early;
+      if (attempt === undefined) {
+        let slice: StreamSlice;
+        try {
+          slice = await ports.log.readStream(streamId);
+        } catch (error) {
+          if (!isRetriable(error, unknown)) throw error;
+          if (deadline.aborted) throw unknown ?? error;
+          await ports.pause();
+          continue;
+        }
+        const { revision, position } = slice;
+        const state = fold(slice);
+        const landed = slice.events.findLast((event) => sent.has(event.id));
+        if (landed) return { position: landed.position, state, changed: true };
+        const decided = decider.decide(command, state);
+        if (decided.length === 0) return { position, state, changed: false };
+        attempt = { revision, state, decided };
+      }
+      const events = newEvents(attempt.decided, context);
       try {
-        return await append(streamId, early, events, left);
+        return await append(streamId, events, attempt);
       } catch (error) {
         if (error instanceof AppendUnknown) {
           unknown = error;
           for (const event of events) sent.add(event.id);
         } else if (!isRetriable(error, unknown)) throw error;
         if (deadline.aborted) throw unknown ?? error;
-      }
-    }
-    for (;;) {
-      let slice: StreamSlice;
-      try {
-        slice = await ports.log.readStream(streamId);
-      } catch (error) {
-        if (!isRetriable(error, unknown)) throw error;
-        if (deadline.aborted) throw unknown ?? error;
-        await ports.pause();
-        continue;
-      }
-      const state = fold(slice);
-      const landed = slice.events.findLast((event) => sent.has(event.id));
-      if (landed) return { position: landed.position, state, changed: true };
-      const decided = decider.decide(command, state);
-      if (decided.length === 0) return { position: slice.position, state, changed: false };
-      const events = newEvents(decided, context);
-      try {
-        return await append(streamId, decided, events, { revision: slice.revision, state });
-      } catch (error) {
-        if (error instanceof AppendUnknown) {
-          unknown = error;
-          for (const event of events) sent.add(event.id);
-        } else if (!isRetriable(error, unknown)) throw error;
-        if (deadline.aborted) throw unknown ?? error;
-        await ports.pause();
+        // Only who lost to a rival on what was read must not meet it again.
+        if (early === undefined) await ports.pause();
       }
     }
   };
