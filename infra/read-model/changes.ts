@@ -9,10 +9,23 @@ export interface Turn<Parts> {
   readonly after: Entry<Parts>;
 }
 
+/** About how long a row is as text, or just how long: whoever writes it out puts that in. */
+export interface Size {
+  length: number;
+}
+
+/** A part that is to be a row. */
+export interface Put<Part> {
+  readonly key: string;
+  readonly part: Part;
+  /** The table has no row of this key. */
+  readonly isNew: boolean;
+  readonly size: Size;
+}
+
 /** What becomes of one table. */
 export interface TableChanges<Part> {
-  /** `isNew`: the table has no row of this key. */
-  readonly put: readonly { readonly key: string; readonly part: Part; readonly isNew: boolean }[];
+  readonly put: readonly Put<Part>[];
   /** Keys whose rows go. */
   readonly gone: readonly string[];
 }
@@ -24,37 +37,58 @@ export interface Changes<Parts> {
   readonly to: bigint;
   /** In the order of the projection's tables. */
   readonly tables: readonly TableChanges<Parts[keyof Parts]>[];
-  /** In the order of the log; what journals have of it is made as it is written. */
+  /** In the order of the log, for journals alone; what they have of it is made as it is written. */
   readonly turns: readonly Turn<Parts>[];
-  /** About how long a part's row is as text … */
-  readonly weightOf: (part: object) => number;
-  /** … and to be told how long it is, once that is known. */
-  readonly weigh: (part: object, length: number) => void;
 }
 
 /** How changes come to be rows of a generation. */
 export interface Store<Parts> {
   /** In one transaction. False, and nothing is stored, when the generation is not at `from` or not ours. */
   save(db: Queryable, changes: Changes<Parts>): Promise<boolean>;
-  /** Stores what `save` has put off, if it does such a thing: rows are to be read. */
-  flush(db: Queryable): Promise<void>;
+  /** Stores what `save` has put off, if it does such a thing; with `keys`, only where rows of those are among it. */
+  flush(db: Queryable, keys?: readonly string[]): Promise<void>;
 }
 
+/** An entry, and of each table, in the projection's order, the size of its row. */
+export interface Held<Parts> {
+  readonly entry: Entry<Parts>;
+  readonly sizes: readonly Size[];
+}
+
+/** An entry as it is stored, and what has become of it. */
+export interface Moved<Parts> {
+  readonly before: Held<Parts>;
+  after: Held<Parts>;
+}
+
+/** Of the table of that name and place among the projection's. */
 export function changesOf<Parts, Name extends keyof Parts>(
   table: Name,
-  stored: ReadonlyMap<string, Entry<Parts>>,
-  latest: ReadonlyMap<string, Entry<Parts>>,
+  place: number,
+  moved: ReadonlyMap<string, Moved<Parts>>,
 ): TableChanges<Parts[Name]> {
-  const put: { key: string; part: Parts[Name]; isNew: boolean }[] = [];
+  const put: Put<Parts[Name]>[] = [];
   const gone: string[] = [];
-  for (const [key, entry] of latest) {
-    const before = stored.get(key)?.[table];
-    const part = entry[table];
-    if (part === before) continue;
+  for (const [key, { before, after }] of moved) {
+    const was = before.entry[table];
+    const part = after.entry[table];
+    if (part === was) continue;
     if (part === undefined) gone.push(key);
-    else put.push({ key, part, isNew: before === undefined });
+    else put.push({ key, part, isNew: was === undefined, size: sizeAt(after, place) });
   }
   return { put, gone };
+}
+
+/** Nothing's: never written to. */
+const none: Size = Object.freeze({ length: 0 });
+
+export const sizeAt = ({ sizes }: Pick<Held<unknown>, 'sizes'>, place: number): Size =>
+  sizes[place] ?? none;
+
+export function weightOf({ sizes }: Pick<Held<unknown>, 'sizes'>): number {
+  let weight = 0;
+  for (const { length } of sizes) weight += length;
+  return weight;
 }
 
 export const isEmpty = ({ put, gone }: TableChanges<unknown>): boolean =>

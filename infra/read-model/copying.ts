@@ -48,7 +48,6 @@ export function byCopy<Parts extends object>(
     return (db: Queryable, turns: Changes<Parts>['turns']) => copied(db, sql, lines(turns));
   });
   const statement = byStatement(projection, generation);
-  let weigh: Weigh = () => {};
 
   const saved = async (db: Queryable, changes: Changes<Parts>): Promise<boolean> => {
     const { rowCount } = await db.query({
@@ -62,18 +61,20 @@ export function byCopy<Parts extends object>(
     if (rowCount !== 1) return false;
     for (const add of journals) await add(db, changes.turns);
     if (putOffRows > 0) return true;
-    for (const [index, change] of changes.tables.entries())
-      await tables[index]?.write(db, change, changes.weigh);
+    for (const [index, change] of changes.tables.entries()) await tables[index]?.write(db, change);
     return true;
   };
 
-  const flush = async (db: Queryable): Promise<void> => {
-    if (tables.every(({ later }) => later.size === 0)) return;
+  const flush = async (db: Queryable, keys?: readonly string[]): Promise<void> => {
+    const isLater = tables.some(
+      ({ later }) => later.size > 0 && (keys === undefined || keys.some(later.has)),
+    );
+    if (!isLater) return;
     try {
       await together(db, async () => {
         // The checkpoint has passed them: a crash of Postgres must not take them back without it.
         await db.query('set local synchronous_commit = on');
-        for (const { write, later } of tables) await write(db, later.all(), weigh);
+        for (const { write, later } of tables) await write(db, later.all());
       });
     } catch (error) {
       throw isUnstorable(error) ? new RowsRefused(schema, error) : error;
@@ -82,9 +83,7 @@ export function byCopy<Parts extends object>(
   };
 
   const putOffRest = async (db: Queryable, changes: Changes<Parts>): Promise<void> => {
-    weigh = changes.weigh;
-    for (const [index, change] of changes.tables.entries())
-      tables[index]?.later.add(change, changes.weightOf);
+    for (const [index, change] of changes.tables.entries()) tables[index]?.later.add(change);
     const rows = Math.max(...tables.map(({ later }) => later.size));
     const weight = tables.reduce((sum, { later }) => sum + later.weight, 0);
     if (rows > putOffRows || weight > mostPutOff) await flush(db);
@@ -106,8 +105,6 @@ export function byCopy<Parts extends object>(
     flush,
   };
 }
-
-type Weigh = Changes<object>['weigh'];
 
 /** In one transaction. */
 async function together<Value>(db: Queryable, work: () => Promise<Value>): Promise<Value> {
@@ -136,20 +133,20 @@ function tableCopy<Part>(schema: string, name: string, table: Table<Part>) {
     text: `delete from ${schema}.${name} where id = any ($1::text[])`,
   };
 
-  function* lines(put: TableChanges<Part>['put'], weigh: Weigh): Generator<string> {
-    for (const { key, part, isNew } of put) {
+  function* lines(put: TableChanges<Part>['put']): Generator<string> {
+    for (const { key, part, isNew, size } of put) {
       if (!isNew) continue;
       const text = line(key, table.toJson(part));
-      weigh(part as object, text.length);
+      size.length = text.length;
       yield text;
     }
   }
 
-  return async (db: Queryable, { put, gone }: TableChanges<Part>, weigh: Weigh): Promise<void> => {
-    await copied(db, sql, lines(put, weigh));
+  return async (db: Queryable, { put, gone }: TableChanges<Part>): Promise<void> => {
+    await copied(db, sql, lines(put));
     const others = put.filter(({ isNew }) => !isNew);
     if (others.length > 0) {
-      const rows = others.map(({ key, part }) => rowText(table, key, part, weigh));
+      const rows = others.map((one) => rowText(table, one));
       await db.query({ ...upsert, values: [jsonArray(rows)] });
     }
     if (gone.length > 0) await db.query({ ...remove, values: [gone] });

@@ -1,21 +1,21 @@
-import type { TableChanges } from './changes.ts';
+import type { Put, TableChanges } from './changes.ts';
 
-interface Change<Part> {
-  /** Undefined: the row goes. */
-  readonly part: Part | undefined;
-  readonly isNew: boolean;
-  readonly weight: number;
+interface Gone {
+  readonly part: undefined;
+  readonly isNew: false;
+  readonly size: { readonly length: 0 };
 }
+const gone: Gone = { part: undefined, isNew: false, size: { length: 0 } };
 
 /**
  * Changes of one table's rows that are not stored yet: of each key the latest, so that a row which changes many times is
  * written once, and one that came and went not at all.
  */
 export function putOff<Part>() {
-  const changes = new Map<string, Change<Part>>();
+  const changes = new Map<string, Put<Part> | Gone>();
   let weight = 0;
-  const set = (key: string, change: Change<Part>): void => {
-    weight += change.weight - (changes.get(key)?.weight ?? 0);
+  const set = (key: string, change: Put<Part> | Gone): void => {
+    weight += change.size.length - (changes.get(key)?.size.length ?? 0);
     changes.set(key, change);
   };
   return {
@@ -26,26 +26,25 @@ export function putOff<Part>() {
     get weight(): number {
       return weight;
     },
-    add({ put, gone }: TableChanges<Part>, weightOf: (part: object) => number): void {
-      for (const { key, part, isNew } of put)
-        set(key, {
-          part,
-          isNew: changes.get(key)?.isNew ?? isNew,
-          weight: weightOf(part as object),
-        });
-      for (const key of gone) {
+    has: (key: string): boolean => changes.has(key),
+    add(added: TableChanges<Part>): void {
+      for (const one of added.put) {
+        const isNew = changes.get(one.key)?.isNew ?? one.isNew;
+        set(one.key, isNew === one.isNew ? one : { ...one, isNew });
+      }
+      for (const key of added.gone) {
         const isNew = changes.get(key)?.isNew;
-        set(key, { part: undefined, isNew: false, weight: 0 });
+        set(key, gone);
         if (isNew) changes.delete(key);
       }
     },
     all(): TableChanges<Part> {
-      const put: { key: string; part: Part; isNew: boolean }[] = [];
-      const gone: string[] = [];
-      for (const [key, { part, isNew }] of changes)
-        if (part === undefined) gone.push(key);
-        else put.push({ key, part, isNew });
-      return { put, gone };
+      const put: Put<Part>[] = [];
+      const goneKeys: string[] = [];
+      for (const [key, change] of changes)
+        if (change === gone) goneKeys.push(key);
+        else put.push(change as Put<Part>);
+      return { put, gone: goneKeys };
     },
     clear(): void {
       changes.clear();

@@ -1,6 +1,6 @@
 import type { Projection, Table, TableShape } from '../../projections/projection.ts';
 import { announcement, channel } from './announcement.ts';
-import type { Store } from './changes.ts';
+import type { Put, Store } from './changes.ts';
 import { type Generation, journalsOf, schemaOf, tablesOf } from './generation.ts';
 
 /** Stores each step with one statement. */
@@ -15,10 +15,10 @@ export function byStatement<Parts extends object>(
     text: saveSql(projection, generation),
   };
   return {
-    async save(db, { from, to, tables: changed, turns, weigh }) {
+    async save(db, { from, to, tables: changed, turns }) {
       const changes = tables.flatMap(([, table], index) => {
         const { put, gone } = changed[index] ?? { put: [], gone: [] };
-        const rows = put.map(({ key, part }) => rowText(table, key, part, weigh));
+        const rows = put.map((one) => rowText(table, one));
         return [jsonArray(rows), gone];
       });
       const added = journals.map(([, { rows }]) =>
@@ -35,15 +35,10 @@ export function byStatement<Parts extends object>(
   };
 }
 
-/** A row as JSON, and how long that is told. */
-export function rowText<Part>(
-  { toJson }: Table<Part>,
-  key: string,
-  part: Part,
-  weigh: (part: object, length: number) => void,
-): string {
+/** A row as JSON; its size is that then. */
+export function rowText<Part>({ toJson }: Table<Part>, { key, part, size }: Put<Part>): string {
   const row = JSON.stringify({ id: key, ...toJson(part) });
-  weigh(part as object, row.length);
+  size.length = row.length;
   return row;
 }
 

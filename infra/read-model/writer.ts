@@ -1,7 +1,18 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { Entry, Projection } from '../../projections/projection.ts';
-import { type Changes, changesOf, isEmpty, type Store, type Turn } from './changes.ts';
+import {
+  type Changes,
+  changesOf,
+  type Held,
+  isEmpty,
+  type Moved,
+  type Size,
+  type Store,
+  sizeAt,
+  type Turn,
+  weightOf,
+} from './changes.ts';
 import type { CheckpointMover } from './checkpoints.ts';
 import { type Generation, journalsOf, type Queryable, schemaOf, tablesOf } from './generation.ts';
 import { recentEntries } from './recent-entries.ts';
@@ -56,9 +67,7 @@ export function generationWriter<Parts extends object>(
   const schema = schemaOf(name, generation.number);
   const tables = tablesOf(projection);
   const journals = journalsOf(projection);
-  const recent = recentEntries<Entry<Parts>>(keepEntries, keepWeight);
-  /** Of each part: the length of its row as text, or about that. */
-  const weights = new WeakMap<object, number>();
+  const recent = recentEntries<Held<Parts>>(keepEntries, keepWeight);
   const skip = {
     name: `skip-${generation.state}-${schema}`,
     text: skipSql(projection, generation),
@@ -68,37 +77,36 @@ export function generationWriter<Parts extends object>(
   /** Up to here events have been taken in; above the checkpoint none of them changes anything. */
   let seen = position;
 
-  const weigh = (part: object, length: number): void => {
-    weights.set(part, length);
-  };
-  const lengthOf = (part: object): number => weights.get(part) ?? 0;
-
-  const weightOf = (entry: Entry<Parts>): number =>
-    tables.reduce((sum, [table]) => sum + lengthOf(entry[table] ?? noPart), 0);
-
   /** Until it is written, what an event has made of an entry weighs as much as before and the event. */
-  const estimate = ({ before, event, after }: Turn<Parts>): void => {
-    for (const [table] of tables) {
-      const [was, part] = [before[table], after[table]];
-      if (part === undefined || part === was) continue;
-      const known = was === undefined ? weightOf(before) : lengthOf(was as object);
-      weigh(part as object, known + roughLength(event.data));
-    }
+  const heldAfter = (
+    held: Held<Parts>,
+    entry: Entry<Parts>,
+    { data }: RecordedEvent,
+  ): Held<Parts> => {
+    if (entry === held.entry) return held;
+    const sizes = tables.map(([table], place): Size => {
+      const [was, part] = [held.entry[table], entry[table]];
+      if (part === was) return sizeAt(held, place);
+      if (part === undefined) return { length: 0 };
+      const known = was === undefined ? weightOf(held) : sizeAt(held, place).length;
+      return { length: known + roughLength(data) };
+    });
+    return { entry, sizes };
   };
 
-  const remember = (key: string, entry: Entry<Parts>): void =>
-    recent.set(key, entry, weightOf(entry));
+  const remember = (key: string, held: Held<Parts>): void => recent.set(key, held, weightOf(held));
 
-  const entryOf = (row: Record<string, string | null> & { key: string }): Entry<Parts> =>
-    Object.fromEntries(
+  const heldOf = (row: Record<string, string | null> & { key: string }): Held<Parts> => {
+    const entry = Object.fromEntries(
       tables.flatMap(([table, { fromJson }]) => {
         const json = row[table];
-        if (typeof json !== 'string') return [];
-        const part = fromJson(JSON.parse(json) as JsonObject, row.key);
-        weights.set(part as object, json.length);
-        return [[table, part]];
+        return typeof json === 'string'
+          ? [[table, fromJson(JSON.parse(json) as JsonObject, row.key)]]
+          : [];
       }),
     ) as Entry<Parts>;
+    return { entry, sizes: tables.map(([table]) => ({ length: row[table]?.length ?? 0 })) };
+  };
 
   /** The next keys whose entries these events go on from and that are not in memory. */
   const missingOf = (events: readonly RecordedEvent[], known: ReadonlySet<string>): string[] => {
@@ -123,16 +131,16 @@ export function generationWriter<Parts extends object>(
       if (key === undefined || known.has(key)) continue;
       if (!begins(event) && !recent.has(key)) {
         const missing = missingOf(events.slice(index), known);
-        await store.flush(db);
+        await store.flush(db, missing);
         const { rows } = await db.query<{ key: string } & Record<string, string | null>>({
           ...load,
           values: [missing],
         });
-        for (const row of rows) remember(row.key, entryOf(row));
+        for (const row of rows) remember(row.key, heldOf(row));
         for (const absent of missing) if (!recent.has(absent)) known.add(absent);
       }
       known.add(key);
-      weight += weightOf(recent.get(key) ?? {});
+      weight += weightOf(recent.get(key) ?? nothing);
       if (weight > stepWeight && index > 0) return index;
     }
     return events.length;
@@ -155,32 +163,26 @@ export function generationWriter<Parts extends object>(
   };
 
   const step = async (db: Queryable, events: readonly RecordedEvent[]): Promise<void> => {
-    const stored = new Map<string, Entry<Parts>>();
-    const latest = new Map<string, Entry<Parts>>();
+    const moved = new Map<string, Moved<Parts>>();
     const turns: Turn<Parts>[] = [];
     for (const event of events) {
       const key = projection.keyOf(event);
       if (key === undefined) continue;
-      const before = latest.get(key) ?? recent.get(key) ?? {};
-      if (!stored.has(key)) stored.set(key, before);
+      const move = moved.get(key) ?? moving(recent.get(key) ?? nothing);
+      const before = move.after.entry;
       const after = projection.fold(before, event);
-      latest.set(key, after);
-      const turn = { before, event, after };
-      estimate(turn);
-      turns.push(turn);
+      move.after = heldAfter(move.after, after, event);
+      moved.set(key, move);
+      if (journals.length > 0) turns.push({ before, event, after });
     }
     const to = events.at(-1)?.position ?? position;
-    if (turns.length === 0) return moveTo(db, to);
-    const changed = tables.map(([table]) => changesOf(table, stored, latest));
+    if (moved.size === 0) return moveTo(db, to);
+    const changed = tables.map(([table], place) => changesOf(table, place, moved));
     const isSame = journals.length === 0 && changed.every(isEmpty);
     // Their checkpoint is waited for: it goes at once, but needs no statement of its own.
     if (isSame && mover !== undefined) await moveTo(db, to);
-    else
-      await moveTo(db, to, {
-        ...{ from: position, to, tables: changed, turns },
-        ...{ weightOf: lengthOf, weigh },
-      });
-    for (const [key, entry] of latest) remember(key, entry);
+    else await moveTo(db, to, { from: position, to, tables: changed, turns });
+    for (const [key, { after }] of moved) remember(key, after);
     recent.trim();
   };
 
@@ -215,7 +217,9 @@ export function generationWriter<Parts extends object>(
 
 const isFirst = ({ revision }: RecordedEvent): boolean => revision === 0;
 
-const noPart = {};
+const nothing = { entry: {}, sizes: [] };
+
+const moving = <Parts>(held: Held<Parts>): Moved<Parts> => ({ before: held, after: held });
 
 function loadSql<Parts extends object>(projection: Projection<Parts>, schema: string): string {
   const names = tablesOf(projection).map(([table]) => table);
