@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
-import type { JsonObject } from '../../domain/json.ts';
+import { type JsonObject, roughLength } from '../../domain/json.ts';
 import type { Entry, Projection } from '../../projections/projection.ts';
 import {
   type Changes,
@@ -16,7 +16,6 @@ import {
 import type { CheckpointMover } from './checkpoints.ts';
 import { type Generation, journalsOf, type Queryable, schemaOf, tablesOf } from './generation.ts';
 import { recentEntries } from './recent-entries.ts';
-import { roughLength } from './rough-length.ts';
 import { byStatement, skipSql } from './saving.ts';
 
 /** Somebody else has moved this generation on, or retired it: whoever reads this must start again from what is stored. */

@@ -1,10 +1,18 @@
 import type { Metadata, RecordedEvent } from '../../domain/event-log.ts';
-import type { Json, JsonObject } from '../../domain/json.ts';
+import { type Json, type JsonObject, roughLength } from '../../domain/json.ts';
 import { exposureOf } from '../../domain/outside/exposure.ts';
 import type { RequestRefused } from '../../domain/request-refused.ts';
 import { positionKey } from '../events/projection.ts';
 import { type Difference, differences } from './differences.ts';
-import { asImage, fold, type HistoryEntry, historyKindOf, objectOf, standingOf } from './fold.ts';
+import {
+  asImage,
+  fold,
+  type HistoryEntry,
+  historyKindOf,
+  isKnown,
+  objectOf,
+  ownerOf,
+} from './fold.ts';
 import { imageDifferences, valuesOfImage } from './image-values.ts';
 import type { HistoryKind } from './subject.ts';
 import { valuesOfSubject } from './subject-values.ts';
@@ -31,6 +39,11 @@ export interface ChangeRecord {
   readonly data: JsonObject;
 }
 
+/** What is read of a change, and never asked for. */
+interface Told extends Pick<ChangeRecord, 'revision' | 'metadata' | 'differences' | 'data'> {
+  readonly id: string;
+}
+
 export interface ChangeRow {
   readonly id: string;
   readonly kind: string;
@@ -44,7 +57,7 @@ export interface ChangeRow {
   readonly inside: boolean;
   readonly refused: boolean;
   readonly weight: number;
-  readonly event: string;
+  readonly event: Told;
 }
 
 /** Facts that the differences tell whole; and the items of a manifest, which are told image by image. */
@@ -75,13 +88,7 @@ export function changeRow(
   const { id, type, revision, recordedAt, metadata, data } = event;
   const found = kind === 'refusals' ? [] : differencesIn(entry, after, event);
   const told = toldByDifferences.has(type) || kind === 'namespace' || kind === 'webhook';
-  const text = JSON.stringify({
-    id,
-    revision,
-    metadata,
-    differences: found,
-    data: told ? {} : data,
-  });
+  const whole = { id, revision, metadata, differences: found, data: told ? {} : data };
   const [owner, former] = ownersOf(entry, after, event);
   return {
     id: positionKey(event.position),
@@ -95,16 +102,13 @@ export function changeRow(
     former: former === owner ? null : former,
     inside: hasExposure.has(kind) && exposureOf(event) === 'inside',
     refused: kind === 'refusals',
-    weight: text.length,
-    event: text,
+    weight: roughLength(whole as unknown as Json),
+    event: whole,
   };
 }
 
 export function changeFrom(row: ChangeRow): ChangeRecord {
-  const { id, ...rest } = JSON.parse(row.event) as { id: string } & Pick<
-    ChangeRecord,
-    'revision' | 'metadata' | 'differences' | 'data'
-  >;
+  const { id, ...rest } = row.event;
   return {
     ...rest,
     eventId: id,
@@ -126,12 +130,12 @@ export function differencesIn(
   { streamId }: Pick<RecordedEvent, 'streamId'>,
 ): readonly Difference[] {
   const isImage = historyKindOf(streamId) === 'image';
-  if (isImage && before.image !== undefined && after.image !== undefined)
+  if (isImage && after.image !== undefined && (before.image !== undefined || !isKnown(before)))
     return imageDifferences(before.image, after.image);
   const [was, is] = isImage
     ? [
-        valuesOfImage(asImage(before), before.subject !== undefined),
-        valuesOfImage(asImage(after), after.subject !== undefined),
+        valuesOfImage(asImage(before), isKnown(before)),
+        valuesOfImage(asImage(after), isKnown(after)),
       ]
     : [valuesOfSubject(before.subject), valuesOfSubject(after.subject)];
   if (was === is) return [];
@@ -150,9 +154,9 @@ function ownersOf(
   switch (historyKindOf(streamId)) {
     case 'image':
     case 'namespace': {
-      const owner = standingOf(after)?.owner ?? null;
-      const was = standingOf(before);
-      return [owner, was === undefined ? owner : was.owner];
+      const owner = ownerOf(after) ?? null;
+      const was = ownerOf(before);
+      return [owner, was === undefined ? owner : was];
     }
     case 'webhook':
       return [webhookOwner(after) ?? webhookOwner(before), null];

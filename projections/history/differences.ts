@@ -50,6 +50,14 @@ export function differences(before: Values, after: Values): readonly Difference[
   return found;
 }
 
+/** The differences from nothing; each value is one of its own. */
+export function appeared(values: Iterable<Value>): readonly Difference[] {
+  const found: Difference[] = [];
+  for (const { kind, name, value } of values)
+    if (value !== null) found.push({ kind, name, old: null, new: value });
+  return found;
+}
+
 /** What follows from what was and the differences: the other way round. */
 export function withDifferences(before: Values, found: readonly Difference[]): Values {
   const after = new Map(before);

@@ -1,7 +1,7 @@
 import type { RecordedEvent } from '../../domain/event-log.ts';
 import type { NamespaceEvent } from '../../domain/metadef/events.ts';
 import { evolve as evolveNamespace } from '../../domain/metadef/state.ts';
-import { type Standing, standingAfter } from '../../domain/outside/standing.ts';
+import { standingAfter } from '../../domain/outside/standing.ts';
 import type { QuotaEvent } from '../../domain/quota/events.ts';
 import { noneOpen, quota } from '../../domain/quota/quota.ts';
 import type { WebhookEvent } from '../../domain/webhook/events.ts';
@@ -40,10 +40,18 @@ export const historyKeyOf = ({ streamId }: RecordedEvent): string | undefined =>
 export const asImage = ({ image, subject }: HistoryEntry): ImageEntry =>
   subject?.kind === 'image'
     ? { image, work: subject.work ?? undefined, kept: subject.kept ?? undefined }
-    : {};
+    : { image };
 
-export const standingOf = ({ subject }: HistoryEntry): Standing | undefined =>
-  subject !== undefined && 'standing' in subject ? (subject.standing ?? undefined) : undefined;
+/** Whether its stream has begun. */
+export const isKnown = ({ image, subject }: HistoryEntry): boolean =>
+  image !== undefined || subject !== undefined;
+
+/** Of an image or a namespace: who owns it, or owned it at last; null is nobody, undefined where there was none. */
+export function ownerOf({ image, subject }: HistoryEntry): string | null | undefined {
+  if (image !== undefined) return image.owner;
+  if (subject?.kind === 'image') return subject.owner;
+  return subject?.kind === 'namespace' ? subject.standing?.owner : undefined;
+}
 
 export function fold(entry: HistoryEntry, event: RecordedEvent): HistoryEntry {
   const { subject } = entry;
@@ -85,21 +93,26 @@ function askedFor({ data: { owner, project } }: RecordedEvent): string | null {
 /** A version ends where a client would see another: what goes on inside an upload moves none. */
 function foldVersion(entry: HistoryEntry, event: RecordedEvent): HistoryEntry {
   const before = asImage(entry);
-  const { image, work, kept } = foldImage(before, event);
-  const standing = standingAfter(standingOf(entry), event);
-  if (standing === undefined) return entry;
-  const { subject } = entry;
-  const isSameSubject =
-    subject?.kind === 'image' &&
-    subject.standing === standing &&
-    subject.work === (work ?? null) &&
-    subject.kept === (kept ?? null);
+  const after = foldImage(before, event);
+  const { image } = after;
+  if (image === undefined && !isKnown(entry)) return entry;
   return {
     image: image === before.image ? entry.image : image && versionOf(entry.image, image, event),
-    subject: isSameSubject
-      ? subject
-      : { kind: 'image', standing, work: work ?? null, kept: kept ?? null },
+    subject: besideImage(entry, after),
   };
+}
+
+/** What there is to an image that its row does not tell. */
+function besideImage(before: HistoryEntry, { image, work, kept }: ImageEntry): Subject | undefined {
+  if (image !== undefined && work === undefined && kept === undefined) return undefined;
+  const owner = image === undefined ? (ownerOf(before) ?? null) : image.owner;
+  const { subject } = before;
+  const isSame =
+    subject?.kind === 'image' &&
+    subject.owner === owner &&
+    subject.work === (work ?? null) &&
+    subject.kept === (kept ?? null);
+  return isSame ? subject : { kind: 'image', owner, work: work ?? null, kept: kept ?? null };
 }
 
 function versionOf(

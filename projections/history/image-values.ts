@@ -2,6 +2,7 @@ import type { Json } from '../../domain/json.ts';
 import type { ImageEntry } from '../images/fold.ts';
 import type { ImageRecord } from '../images/record.ts';
 import {
+  appeared,
   type Difference,
   differences,
   nothingKnown,
@@ -37,16 +38,8 @@ const fields: readonly FieldOf[] = [
   ['failure', ({ failure }) => failure],
 ];
 
-const known = new WeakMap<ImageRecord, Values>();
-
 /** Everything of an image but its times, which are those of its events. */
-export function imageValues(image: ImageRecord): Values {
-  const before = known.get(image);
-  if (before !== undefined) return before;
-  const values = valuesFrom(valuesOf(image));
-  known.set(image, values);
-  return values;
-}
+export const imageValues = (image: ImageRecord): Values => valuesFrom(valuesOf(image));
 
 /** All of them, or those alone that another image may not have. */
 function* valuesOf(image: ImageRecord, other?: ImageRecord): Generator<Value> {
@@ -64,9 +57,15 @@ function* valuesOf(image: ImageRecord, other?: ImageRecord): Generator<Value> {
       yield { kind: 'member', name: projectId, value: status };
 }
 
-/** The differences of `imageValues`, without a look at what one image has from the other. */
-export const imageDifferences = (was: ImageRecord, is: ImageRecord): readonly Difference[] =>
-  was === is ? [] : differences(valuesFrom(valuesOf(was, is)), valuesFrom(valuesOf(is, was)));
+/** The differences of `imageValues`, without a look at what one image has from the other. `was`: none, where it is new. */
+export function imageDifferences(
+  was: ImageRecord | undefined,
+  is: ImageRecord,
+): readonly Difference[] {
+  if (was === is) return [];
+  if (was === undefined) return appeared(valuesOf(is));
+  return differences(valuesFrom(valuesOf(was, is)), valuesFrom(valuesOf(is, was)));
+}
 
 /**
  * What an image's rows amount to. While its deletion is scheduled it is what it was but for its status; of a deleted one

@@ -89,7 +89,7 @@ const changeJournal: Journal<HistoryParts> = {
     inside: 'boolean not null',
     refused: 'boolean not null',
     weight: 'integer not null',
-    event: 'text not null',
+    event: 'json not null',
   },
   storage: 'autovacuum_analyze_scale_factor = 0.05',
   distinct: {},
@@ -113,7 +113,7 @@ const changeJournal: Journal<HistoryParts> = {
 export const historyProjection: Projection<HistoryParts> = {
   name: 'history',
   // Images are folded by their own read model's fold: where that changes, versions do.
-  version: 1000 * imagesProjection.version + 2,
+  version: 1000 * imagesProjection.version + 3,
   tables: { image: imageTable, subject: subjectTable },
   journals: { past: pastJournal, change: changeJournal },
   keyOf: historyKeyOf,

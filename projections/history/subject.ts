@@ -25,9 +25,10 @@ export type HistoryKind = (typeof historyKinds)[keyof typeof historyKinds];
 
 /** What must be remembered of a stream to tell what its next event changes, beside an image's own row. */
 export type Subject =
+  /** Of an image that is gone, or has more to it than its own row; of any other there is none. */
   | {
       readonly kind: 'image';
-      readonly standing: Standing;
+      readonly owner: string | null;
       readonly work: Work | null;
       readonly kept: Kept | null;
     }
@@ -62,9 +63,9 @@ export const subjectTable: Table<Subject> = {
 function stateJson(subject: Subject): JsonObject {
   switch (subject.kind) {
     case 'image': {
-      const { standing, work, kept } = subject;
+      const { owner, work, kept } = subject;
       return {
-        standing: standing as unknown as JsonObject,
+        owner,
         work: work && workTable.toJson(work),
         kept: kept && keptTable.toJson(kept),
       };
@@ -89,10 +90,10 @@ function stateJson(subject: Subject): JsonObject {
 function subjectFrom(kind: Subject['kind'], state: JsonObject, key: string): Subject {
   switch (kind) {
     case 'image': {
-      const { standing, work, kept } = state;
+      const { owner, work, kept } = state;
       return {
         kind,
-        standing: standing as unknown as Standing,
+        owner: owner as string | null,
         work: work ? workTable.fromJson(work as JsonObject, key) : null,
         kept: kept ? keptTable.fromJson(kept as JsonObject, key) : null,
       };
