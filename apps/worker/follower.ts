@@ -2,7 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog, RecordedEvent } from '../../domain/event-log.ts';
 import type { ImageEvent } from '../../domain/image/events.ts';
 import type { Bus } from '../../infra/bus/bus.ts';
-import type { IngestJob, JobQueue, Urgency } from '../../infra/jobs/job-queue.ts';
+import {
+  Hopeless,
+  type IngestJob,
+  type JobQueue,
+  type Urgency,
+} from '../../infra/jobs/job-queue.ts';
 import type { Logger } from '../../infra/telemetry/logger.ts';
 import type { Budgets } from './budgets.ts';
 import { imageOf, streamOf } from './context.ts';
@@ -19,7 +24,7 @@ export interface FollowerPorts {
   readonly queue: Pick<JobQueue, 'issue'>;
   readonly budgets: Omit<Budgets, 'roomIn'>;
   readonly headStarts: HeadStarts;
-  readonly ingest: Pick<Ingest, 'run' | 'abandon' | 'abandonImage'>;
+  readonly ingest: Pick<Ingest, 'run' | 'isRunning' | 'leftNothing' | 'abandon' | 'abandonImage'>;
   readonly sweeper: Pick<Sweeper, 'soon'>;
   /** How many head starts there may be at once. */
   readonly mostHeadStarts: number;
@@ -104,7 +109,7 @@ function react(ports: FollowerPorts, recorded: RecordedEvent): void {
       ports.budgets.over(event.data.uploadId);
       // Whoever has the claim may have more to do for an image that is active.
       headStarts.drop(event.data.uploadId);
-      sweep();
+      if (!ingest.leftNothing(event.data.uploadId)) sweep();
       return;
     case 'LocationRemoved':
       sweep();
@@ -148,32 +153,45 @@ function begin(
     .catch((error) => logger.info({ err: error, uploadId }, 'no head start on this upload'));
 }
 
-/** Who has a head start claims at once, beside its slots: most of the work is done. The job is for everybody else. */
+/**
+ * Who has a head start claims at once, beside its slots: most of the work is done. The job is for everybody else, and for
+ * what could not be claimed. Should this process die, the reconcilers find the work: they ask the log, not the queue.
+ */
 function staged(
   ports: FollowerPorts,
   imageId: string,
   { uploadId, size }: Of<'UploadStaged'>,
 ): void {
-  const { headStarts, ingest, isDispatcher } = ports;
+  const { headStarts, ingest, budgets, isDispatcher } = ports;
   const job = { imageId, uploadId, supersedes: 0 };
   headStarts.staged(uploadId, size);
-  if (headStarts.has(uploadId))
-    // It says itself what went wrong, and the job that is issued besides is tried again.
-    ingest.run(job).catch(() => {});
-  if (isDispatcher()) issue(ports, job);
+  if (headStarts.has(uploadId)) runOrIssue(ports, job);
+  if (!isDispatcher()) return;
+  budgets.offer(job, () => {
+    if (!ingest.isRunning(uploadId)) enqueue(ports, job, 'awaited');
+  });
 }
 
-function issue(
-  { queue, budgets, metrics, logger }: FollowerPorts,
-  job: IngestJob,
-  urgency: Urgency = 'awaited',
-): void {
-  budgets.offer(job, () => {
-    metrics.jobIssued('staged');
-    queue
-      .issue(job, urgency)
-      .catch((error) =>
-        logger.warn({ err: error, ...job }, 'no job was issued; the reconciler will do it'),
-      );
+function runOrIssue(ports: FollowerPorts, job: IngestJob): void {
+  ports.ingest.run(job).catch((error) => {
+    // It has said itself what went wrong; a claim that broke is superseded by others.
+    if (!(error instanceof Hopeless) && ports.isDispatcher()) enqueue(ports, job, 'awaited');
   });
+}
+
+function issue(ports: FollowerPorts, job: IngestJob, urgency: Urgency = 'awaited'): void {
+  ports.budgets.offer(job, () => enqueue(ports, job, urgency));
+}
+
+function enqueue(
+  { queue, metrics, logger }: FollowerPorts,
+  job: IngestJob,
+  urgency: Urgency,
+): void {
+  metrics.jobIssued('staged');
+  queue
+    .issue(job, urgency)
+    .catch((error) =>
+      logger.warn({ err: error, ...job }, 'no job was issued; the reconciler will do it'),
+    );
 }

@@ -40,6 +40,8 @@ export interface Ingest {
   isRunning(uploadId: string): boolean;
   /** How many it has in hand. */
   count(): number;
+  /** Whether this process filled an image by the one claim there was, and itself clears away what was staged. */
+  leftNothing(uploadId: string): boolean;
   /**
    * The log ended the upload, or somebody else has the claim of `epoch`: nothing that we do for it up to there can count.
    * A claim of ours that is newer stands: we may hear late of those before.
@@ -80,12 +82,22 @@ const longestPauseMs = 2_000;
 /** A stop waits for this long at most: what is then unclear is taken over. */
 const claimTimeoutMs = 8_000;
 const releaseTimeoutMs = 5_000;
+/** Of those beyond it, each is swept once more than need be. */
+const mostCleared = 1_000;
 
 export function ingest(ports: IngestPorts): Ingest {
   const { owner, log, handle, staging, headStarts, metrics, passStep } = ports;
   const conclude = concluder(ports);
   const running = new Map<string, Running>();
+  /** The last ones that are cleared away here, or are about to be. */
+  const cleared = new Set<string>();
   let closed = false;
+
+  const clearing = ({ uploadId, epoch }: Claim, task: Task): void => {
+    if (epoch > 1 || task.kind !== 'staged' || task.isImport) return;
+    if (cleared.size >= mostCleared) cleared.clear();
+    cleared.add(uploadId);
+  };
 
   /** Tries until it works or a rule says no: while the log cannot be reached, the claim is still ours. */
   const append = async (
@@ -232,14 +244,22 @@ export function ingest(ports: IngestPorts): Ingest {
     tell('claimed');
     const began = performance.now();
     const claimLogger = logger.child({ ...claim.origin, epoch: claim.epoch });
+    clearing(claim, task);
     const outcome = await work(claim, task, claimLogger, tell, stop);
+    if (outcome !== 'activated') cleared.delete(claim.uploadId);
     const seconds = (performance.now() - began) / 1000;
     metrics.ingestEnded(outcome, seconds);
     claimLogger.info({ outcome, seconds, task: task.kind, size: sizeOf(task) }, 'ingest ended');
     if (outcome === 'broken') throw new Hopeless('the work on an upload failed');
     if (task.kind === 'location' || task.kind === 'copy') return;
     if (outcome !== 'activated' && outcome !== 'failed') return;
-    await staging.remove(claim);
+    try {
+      await staging.remove(claim);
+    } catch (error) {
+      cleared.delete(claim.uploadId);
+      ports.sweepSoon(claim.imageId);
+      throw error;
+    }
     passStep('worker.staging-removed');
   };
 
@@ -265,6 +285,7 @@ export function ingest(ports: IngestPorts): Ingest {
     },
     isRunning: (uploadId) => running.has(uploadId),
     count: () => running.size,
+    leftNothing: (uploadId) => cleared.delete(uploadId),
     abandon(uploadId, epoch = Number.POSITIVE_INFINITY) {
       const one = running.get(uploadId);
       if (one !== undefined && one.epoch <= epoch) one.stop.abort(new Abandoned());

@@ -68,6 +68,9 @@ export interface WorkerTimes {
   readonly wallClock?: () => number;
 }
 
+/** Each is a file handle and two hashes, and spares the queue a job. */
+const fewestHeadStarts = 16;
+
 /** A worker that runs until `stopping` aborts; then it gives back what it has claimed, and resolves. */
 export async function runWorker(
   ports: WorkerPorts,
@@ -77,9 +80,9 @@ export async function runWorker(
   const { owner, log, queue, staging, threads, watch, dispatcherLease, logger } = ports;
   const { holdLocks: locks = memoryHoldLocks() } = ports;
   const { reconcileIntervalMs = 1_000, leaseIntervalMs = 500, sweepIntervalMs } = times;
-  const patienceMs = times.patienceMs ?? 2_000;
+  const { patienceMs = 2_000, projectBudget = 0 } = times;
   const handle = heedingHolds(handleImage(log), { log, locks });
-  const allowed = budgets(times.projectBudget ?? 0, log);
+  const allowed = budgets(projectBudget, log);
   const sweeping = sweeper({ ...ports, handle });
   const following = headStarts({ staging, threads, log: logger });
   const working = ingest({ ...ports, handle, headStarts: following, sweepSoon: sweeping.soon });
@@ -114,7 +117,8 @@ export async function runWorker(
         headStarts: following,
         ingest: working,
         sweeper: sweeping,
-        mostHeadStarts: times.slots,
+        // They ask no budget, so where projects have one they stay as few as the slots.
+        mostHeadStarts: projectBudget > 0 ? times.slots : Math.max(times.slots, fewestHeadStarts),
         isDispatcher: () => isDispatcher,
         isChosen: (uploadId) => chosen([...watch.living('worker'), owner], uploadId) === owner,
       },

@@ -14,7 +14,8 @@ interface Task {
   halfTold: boolean;
 }
 
-const sliceBytes = 1024 * 1024;
+/** Little enough to be in the core's own cache still when it is hashed. */
+const sliceBytes = 256 * 1024;
 const shortestPollMs = 5;
 const longestPollMs = 40;
 
