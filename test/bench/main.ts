@@ -9,6 +9,7 @@ import type { Rate } from './load.ts';
 import { type LogFigures, measureLog } from './log.ts';
 import { modeOf } from './modes.ts';
 import { optionsFrom, usage } from './options.ts';
+import { measureOverhead, type OverheadFigures, overheadText } from './overhead.ts';
 import { measureRequests, type RequestRates } from './requests.ts';
 import { measureStream, type StreamFigures } from './stream.ts';
 import { measureUploads, type UploadFigures } from './uploads.ts';
@@ -18,6 +19,8 @@ const mebibyte = 1024 * 1024;
 const full = {
   auditImages: 50_000,
   auditProofs: 1_000,
+  auditRounds: 16,
+  auditSliceMs: 1_500,
   images: 10_000,
   shows: 20_000,
   lists: 5_000,
@@ -35,6 +38,8 @@ const full = {
 const quick = {
   auditImages: 200,
   auditProofs: 50,
+  auditRounds: 2,
+  auditSliceMs: 300,
   images: 200,
   shows: 200,
   lists: 100,
@@ -63,6 +68,7 @@ interface Figures {
   readonly stream?: StreamFigures;
   readonly uploads?: UploadFigures;
   readonly audit?: AuditFigures;
+  readonly overhead?: OverheadFigures;
   readonly history?: HistoryFigures;
 }
 
@@ -217,7 +223,13 @@ async function main(args: readonly string[]): Promise<void> {
       ? { bus: await measureBus({ appends: counts.busAppends, images: counts.busImages }) }
       : {}),
     ...(values.audit
-      ? { audit: await measureAudit({ images: counts.auditImages, proofs: counts.auditProofs }) }
+      ? {
+          audit: await measureAudit({ images: counts.auditImages, proofs: counts.auditProofs }),
+          overhead: await measureOverhead({
+            rounds: counts.auditRounds,
+            sliceMs: counts.auditSliceMs,
+          }),
+        }
       : {}),
     ...(values.webhooks ? { webhooks: await measureWebhooks(counts.webhookAppends) } : {}),
     ...(values.stream ? { stream: await measureStream(counts.streamAppends) } : {}),
@@ -235,6 +247,7 @@ async function main(args: readonly string[]): Promise<void> {
     `${machineText(machine)}; 16 requests at once\n\n${table(figures, counts)}\n`,
   );
   process.stdout.write(auditText(figures.audit));
+  if (figures.overhead !== undefined) process.stdout.write(`${overheadText(figures.overhead)}\n`);
   await save({ counts, figures });
 }
 
