@@ -16,7 +16,8 @@ in a temporary data directory, on a free port, and removes what it made.
   --stream       a client of server-sent events as well
   --uploads      many images of 10 MiB as well, with one worker and with two
   --history      images as they were, against images as they are, as well
-  --audit        the audit tree: how fast it is made and proves, as well
+  --audit        the audit tree: how fast it is made and proves; and what all of the audit
+                 adds to a create, as well
   --quick        small counts: shows that it works, not how fast
   --json FILE    the figures as JSON, too
   --seconds N    each kind of request is measured at least so long (3), after a third

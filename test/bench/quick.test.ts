@@ -21,6 +21,7 @@ test('the bench measures everything that it promises, however fast', async () =>
       '--stream',
       '--uploads',
       '--history',
+      '--audit',
       '--json',
       json,
     ]);
@@ -44,6 +45,8 @@ test('the bench measures everything that it promises, however fast', async () =>
       'list by name and tag as of then',
       'changes of an image',
       'history kept',
+      'audit tree of',
+      'the audit adds to a create:',
     ])
       assert.match(stdout, new RegExp(`^${row}\\b.*\\d`, 'm'));
     const { figures } = JSON.parse(await readFile(json, 'utf8'));
