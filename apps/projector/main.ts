@@ -27,7 +27,7 @@ const longestLeaseMs = 2000;
 /** Read models that no success waits for take in what comes in this time at once: a tenth of the commits under load. */
 const gatherMs = 10;
 /** What is looked back at waits a little longer: whoever looks back waits for it, and nobody else. */
-const gatherPastMs = 100;
+const gatherPastMs = 200;
 const gatherFor = (name: string): number => {
   if (answeredFrom.includes(name)) return 0;
   return lookedBackAt.includes(name) ? gatherPastMs : gatherMs;

@@ -39,6 +39,8 @@ export interface ProjectorOptions<Parts extends object> {
 }
 
 const keepEntries = 6_000;
+/** Of read models that gather: what they load costs nobody a wait, and what they keep costs the garbage collector. */
+const keepGathered = 1_000;
 const batchEvents = 2000;
 const besideEveryMs = 1000;
 /** So long a checkpoint may stay behind events that change nothing; all of a process pass them at the same moments. */
@@ -134,7 +136,12 @@ async function followInto<Parts extends object>(
 ): Promise<void> {
   const stop = new AbortController();
   const until = AbortSignal.any([stopping, stop.signal]);
-  const writer = generationWriter(projection, live, keepEntries, mover);
+  const writer = generationWriter(
+    projection,
+    live,
+    gatherMs > 0 ? keepGathered : keepEntries,
+    mover,
+  );
   const settling = settler(writer, pool, () => stop.abort());
   const beside = repeatedly(besideEveryMs, logger, async () => {
     const before = writer.position;

@@ -104,12 +104,13 @@ const imageTable: Table<ImageRow> = {
       store_keys: storeKeys(image),
       gathered: image.gathered,
     };
-    for (const [field, column] of fields) json[column] = image[field];
+    // What is null is left out: that is a third of the columns of a new image, for Postgres to read.
+    for (const [field, column] of fields) if (image[field] !== null) json[column] = image[field];
     return json as JsonObject;
   },
   fromJson(json) {
     const image: Record<string, unknown> = {};
-    for (const [field, column] of fields) image[field] = json[column];
+    for (const [field, column] of fields) image[field] = json[column] ?? null;
     return {
       ...(image as unknown as ImageRecord),
       members: membersFrom(json.members as readonly JsonObject[]),

@@ -56,6 +56,7 @@ export function chart(all: readonly Verdict[]): string {
   const width = labelWidth + barWidth + textWidth;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">`,
+    '<title>How many times better</title>',
     `<style>${style}\n</style>`,
     text(
       10,

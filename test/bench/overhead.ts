@@ -27,7 +27,7 @@ export interface OverheadFigures {
 const concurrency = 16;
 const json = { 'content-type': 'application/json' };
 /** What history gathers, and more. */
-const settleMs = 400;
+const settleMs = 500;
 /** By these the parts of an installation that the audit is made of take turns. */
 const auditLeases = ['audit', 'projector-history', 'projector-downloads'];
 const owner = 'the bench';
