@@ -46,7 +46,7 @@ test('the bench measures everything that it promises, however fast', async () =>
       'changes of an image',
       'history kept',
       'audit tree of',
-      'the audit adds to a create:',
+      'the audit adds to a create',
     ])
       assert.match(stdout, new RegExp(`^${row}\\b.*\\d`, 'm'));
     const { figures } = JSON.parse(await readFile(json, 'utf8'));
