@@ -1,5 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
+import os from 'node:os';
+import { basename } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { errorCode } from '../files/files.ts';
 import type { FromThread, ToThread } from './protocol.ts';
@@ -135,9 +137,22 @@ const failed = (task: number, error: unknown): FromThread => ({
   message: error instanceof Error ? error.message : String(error),
 });
 
+/** Below the event loops: somebody waits for each answer of theirs. Linux has a priority for every thread. */
+function giveWay(): void {
+  try {
+    os.setPriority(Number(basename(readlinkSync('/proc/thread-self'))), lowPriority);
+  } catch {
+    // Where threads have none of their own, they all have the process's.
+  }
+}
+
+const lowPriority = 10;
+
 const port = parentPort;
-if (port !== null)
+if (port !== null) {
+  giveWay();
   port.on(
     'message',
     serve((message) => port.postMessage(message)),
   );
+}

@@ -82,22 +82,64 @@ export function listStatement(
     ...(marker === undefined ? [] : [beyond(marker, sort, operatorOf, add)]),
     ...(until === undefined ? [] : [notBehind(until, sort, add)]),
   ];
-  const order = sort.map(({ key, direction }) => `${sortExpression[key]} ${direction}`).join(', ');
-  // The limit is written out: the planner must know how few rows are wanted.
-  const page = `order by ${order} limit ${Math.trunc(query.limit)}`;
-  const source = from(add);
-  const branches = kinds.map(
-    (kind) => `select * from ${source} where ${[kind, ...conditions].join(' and ')} ${page}`,
-  );
-  const text =
-    branches.length === 1
-      ? branches[0]?.replace('*', columns)
-      : `select ${columns} from (${branches.map((branch) => `(${branch})`).join(' union all ')}) as image ${page}`;
   return {
-    text: text ?? '',
+    text: firstOf(kinds, conditions, from(add), columns, pageOf(sort, query.limit)),
     values,
     plannedOnce: query.filters.every(({ kind, ...filter }) => kind === 'one-of' && isKey(filter)),
   };
+}
+
+/**
+ * The same page as `listStatement`'s, of those alone that are among the first `depth` images that the caller may see at
+ * all. What many images have is so found in the newest of them, whatever else they have in common: the planner takes
+ * tags and properties to be spread evenly over kinds of images, and may walk through all of one kind that has none
+ * (measured 280 ms against 4 at a million images). Undefined where no index has the order of the listing.
+ */
+export function walkStatement(
+  query: ListQuery,
+  marker: ImageRecord | undefined,
+  columns: string,
+  depth: number,
+): Statement | undefined {
+  const sort = effectiveSort(query.sort);
+  if (query.hidden || !isByTime(sort) || !query.filters.every(isOfMany)) return undefined;
+  const { values, add } = parameters();
+  const kinds = visibleKinds(query, add);
+  if (kinds.length === 0 || query.filters.length === 0) return undefined;
+  const behind = marker === undefined ? [] : [beyond(marker, sort, operatorOf, add)];
+  const filters = query.filters.map((filter) => filterCondition(filter, add));
+  const first = firstOf(kinds, ['not hidden', ...behind], 'images.image', '*', pageOf(sort, depth));
+  return {
+    text: `select ${columns} from (${first}) as image where ${filters.join(' and ')} ${pageOf(sort, query.limit)}`,
+    values,
+    plannedOnce: true,
+  };
+}
+
+const isByTime = (sort: Sort): boolean =>
+  sort.map(({ key }) => key).join() === 'created_at,id' &&
+  sort[0]?.direction === sort[1]?.direction;
+
+const isOfMany = ({ kind }: Filter): boolean => kind === 'tag' || kind === 'property';
+
+/** The limit is written out: the planner must know how few rows are wanted. */
+const pageOf = (sort: Sort, limit: number): string =>
+  `order by ${sort.map(({ key, direction }) => `${sortExpression[key]} ${direction}`).join(', ')} limit ${Math.trunc(limit)}`;
+
+/** One page of all kinds together, each of which has `conditions`. */
+function firstOf(
+  kinds: readonly string[],
+  conditions: readonly string[],
+  source: string,
+  columns: string,
+  page: string,
+): string {
+  const branches = kinds.map(
+    (kind) => `select * from ${source} where ${[kind, ...conditions].join(' and ')} ${page}`,
+  );
+  return branches.length === 1
+    ? (branches[0] ?? '').replace('*', columns)
+    : `select ${columns} from (${branches.map((branch) => `(${branch})`).join(' union all ')}) as image ${page}`;
 }
 
 /** Equality with one name or id has the same best plan whatever the value. */

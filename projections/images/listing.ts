@@ -3,7 +3,7 @@ import type { Pool, QueryArrayResult } from 'pg';
 import { isVisibleTo } from '../../domain/image/visibility.ts';
 import { type Images, MarkerInvisible, MarkerUnknown } from './images.ts';
 import type { Filter, ListQuery } from './list-query.ts';
-import { listStatement, type Source } from './list-sql.ts';
+import { listStatement, type Source, type Statement, walkStatement } from './list-sql.ts';
 import { isFull, weightOfPage } from './page.ts';
 import type { ImageRecord } from './record.ts';
 import { recordColumns, recordFrom, type Values } from './record-from.ts';
@@ -67,11 +67,29 @@ export const partsOf =
     nameOf: (text: string) => string | undefined = () => undefined,
   ): ReadPart =>
   async (query, last) => {
+    const rowsOf = ({ text, values, plannedOnce }: Statement) =>
+      ask(plannedOnce ? nameOf(text) : undefined, text, values);
+    if (source === undefined)
+      for (const depth of depthsOf(query.limit)) {
+        const walk = walkStatement(query, last, recordColumns, depth);
+        if (walk === undefined) break;
+        const rows = await rowsOf(walk);
+        if (rows.length === query.limit) return rows.map(recordFrom);
+        if (rows.length < depth * frequent) break;
+      }
     const statement = listStatement(query, last, recordColumns, source);
-    if (statement === undefined) return undefined;
-    const { text, values, plannedOnce } = statement;
-    return (await ask(plannedOnce ? nameOf(text) : undefined, text, values)).map(recordFrom);
+    return statement && (await rowsOf(statement)).map(recordFrom);
   };
+
+/** How many of the first images are walked through in search of a page, before an index is asked for what all have. */
+const depthsOf = (limit: number): readonly number[] =>
+  limit > mostWalked ? [] : [Math.max(100, 5 * limit), 80 * limit];
+
+/** A longer page is no longer found among few. */
+const mostWalked = 50;
+
+/** What so many of the first images have, a longer walk finds enough of. */
+const frequent = 0.02;
 
 /** `Images.list`, of whatever `readPart` reads and `show` shows. */
 export async function listed(

@@ -126,6 +126,8 @@ describe('paging by marker', () => {
         owner: one('project-a', 'project-b', null),
         diskFormat: one(null, 'raw', 'qcow2'),
         containerFormat: one(null, 'bare', 'ova'),
+        tags: [`of half ${index % 2}`, ...(index % 25 === 0 ? ['of few'] : [])],
+        properties: index < 15 ? { since: 'the beginning' } : { since: `day ${index % 3}` },
       },
       members: one<Sample['members'] & object>(
         {},
@@ -213,6 +215,28 @@ describe('paging by marker', () => {
     for (const viewer of [admin, member, nobody])
       for (const visibility of [undefined, 'all', ...visibilities] as const)
         await visitsEachOnce({ ...everything, viewer, visibility });
+  });
+
+  test('visits each image once that has what is asked for, be it many, few or the oldest', async () => {
+    const tag = (value: string): Filter => ({ kind: 'tag', value });
+    const since = (value: string): Filter => ({ kind: 'property', name: 'since', value });
+    const asked = [
+      [tag('of half 0')],
+      [tag('of few')],
+      [since('the beginning')],
+      [tag('of half 1'), since('day 2')],
+    ];
+    for (const viewer of [admin, member, nobody])
+      for (const visibility of [undefined, 'all', ...visibilities] as const)
+        for (const filters of asked)
+          for (const direction of ['asc', 'desc'] as const)
+            await visitsEachOnce({
+              ...{ ...everything, viewer, visibility, filters },
+              sort: [
+                { key: 'created_at', direction },
+                { key: 'id', direction },
+              ],
+            });
   });
 });
 
