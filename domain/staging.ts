@@ -8,7 +8,7 @@ export interface StagedKey {
 
 /** Bytes on their way in. Nothing is promised of them until `seal`. */
 export interface StagedWriter {
-  /** Appends in order. Resolves when the bytes are readable below the watermark. Rejects with `StagingFull`. */
+  /** Appends in order. Resolves when the bytes are readable below the watermark, and the chunks are no longer needed. Rejects with `StagingFull`. */
   write(chunks: readonly Uint8Array[]): Promise<void>;
   /** Makes every byte and the name durable (fsync of file and directory); gives the size in bytes. After a failure the object is worthless. */
   seal(): Promise<number>;

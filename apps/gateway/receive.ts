@@ -56,7 +56,7 @@ export async function receive(
         throw mismatch('more', received, declaredSize);
       await admit(received);
       await writing;
-      writing = writer.write(batch);
+      writing = writer.write(batch).then(() => free(batch));
       writing.catch((error) => broken.abort(error));
       if (!pastHalf && received * 2 >= (declaredSize ?? 0)) {
         pastHalf = true;
@@ -73,6 +73,20 @@ export async function receive(
   if (!pastHalf) passStep('gateway.body-half');
   passStep('gateway.body-received');
   return await writer.seal();
+}
+
+/**
+ * Gives the memory of chunks back at once, so that nobody may read them any more. V8 learns late how much lies outside
+ * its heap, and then looks for garbage in all of it: that cost an upload of 10 MiB 5 of 39 ms of processor time.
+ */
+function free(batch: readonly Uint8Array[]): void {
+  for (const { buffer, byteLength } of batch)
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength)
+      try {
+        structuredClone(null, { transfer: [buffer] });
+      } catch {
+        // A buffer that Node keeps for itself stays with it.
+      }
 }
 
 const tooLarge = (sizeCap: number) =>
