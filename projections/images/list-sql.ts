@@ -112,7 +112,8 @@ export function walkStatement(
   return {
     text: `select ${columns} from (${first}) as image where ${filters.join(' and ')} ${pageOf(sort, query.limit)}`,
     values,
-    plannedOnce: true,
+    // Clients can combine filters in more ways than there are names for plans.
+    plannedOnce: query.filters.length === 1,
   };
 }
 
