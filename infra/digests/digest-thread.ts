@@ -137,7 +137,10 @@ const failed = (task: number, error: unknown): FromThread => ({
   message: error instanceof Error ? error.message : String(error),
 });
 
-/** Below the event loops: somebody waits for each answer of theirs. Linux has a priority for every thread. */
+/**
+ * Below the event loops: somebody waits for each answer of theirs. Linux has a priority for every thread, and gives it to
+ * those that the thread begins: all that is done here is done by the thread itself.
+ */
 function giveWay(): void {
   try {
     os.setPriority(Number(basename(readlinkSync('/proc/thread-self'))), lowPriority);

@@ -73,20 +73,20 @@ export const partsOf =
       for (const depth of depthsOf(query.limit)) {
         const walk = walkStatement(query, last, recordColumns, depth);
         if (walk === undefined) break;
-        const rows = await rowsOf(walk);
-        if (rows.length === query.limit) return rows.map(recordFrom);
-        if (rows.length < depth * frequent) break;
+        const found = (await rowsOf(walk)).map(recordFrom);
+        if (found.length === query.limit) return found;
+        const isFrequent = found.length >= depth * frequent;
+        if (!isFrequent || weightOfPage(found) / found.length > mostWalkedWeight) break;
       }
     const statement = listStatement(query, last, recordColumns, source);
     return statement && (await rowsOf(statement)).map(recordFrom);
   };
 
 /** How many of the first images are walked through in search of a page, before an index is asked for what all have. */
-const depthsOf = (limit: number): readonly number[] =>
-  limit > mostWalked ? [] : [Math.max(100, 5 * limit), 80 * limit];
+const depthsOf = (limit: number): readonly number[] => [Math.max(100, 5 * limit), 80 * limit];
 
-/** A longer page is no longer found among few. */
-const mostWalked = 50;
+/** Of one image: thousands of such are not looked into. */
+const mostWalkedWeight = 32 * 1024;
 
 /** What so many of the first images have, a longer walk finds enough of. */
 const frequent = 0.02;
