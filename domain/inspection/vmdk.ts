@@ -39,7 +39,7 @@ export const vmdk: Format = {
   },
 };
 
-const lowerText = (head: Uint8Array) => latin1(head).toLowerCase();
+const lowerText = (bytes: Uint8Array) => latin1(bytes).toLowerCase();
 
 /**
  * A text that has a `createType`, or whose first line that is neither blank nor a comment is a `version`, as QEMU's
@@ -49,8 +49,20 @@ function isBareDescriptor(head: Uint8Array): boolean {
   const start = latin1(head.subarray(0, 4096));
   if (/^(?:#[^\n]*\n|[ \t\r]*\n)*version=[123]\r?\n/.test(start)) return true;
   const isText = head.length > 0 && head.subarray(0, 512).every(isPlain);
-  return isText && lowerText(head).includes('createtype="');
+  return isText && namesItsType(head);
 }
+
+/** Whether `createType="` is anywhere, in letters of either case. Text of a mebibyte is not made for it: that takes 16 ms. */
+function namesItsType(head: Uint8Array): boolean {
+  for (let at = head.indexOf(equalsSign); at !== -1; at = head.indexOf(equalsSign, at + 1))
+    if (head[at + 1] === quotationMark && at >= typeKey.length)
+      if (lowerText(head.subarray(at - typeKey.length, at)) === typeKey) return true;
+  return false;
+}
+
+const typeKey = 'createtype';
+const equalsSign = 0x3d;
+const quotationMark = 0x22;
 
 interface Geometry {
   readonly virtualSize: number;

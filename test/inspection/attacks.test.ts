@@ -158,6 +158,11 @@ refuses('vmdk', [
     text(monolithicSparse.toUpperCase()),
     /data is in other files/,
   ],
+  [
+    'as a descriptor far behind other text, which has all but its key',
+    text(`${'createtype = "x"\ntype="x"\n'.repeat(30_000)}CreateType="vmfs"\n`),
+    /type "vmfs" whose data is in other files/,
+  ],
   ['as an ESX sparse extent', patched(plain(4096), [0, text('COWD')]), /ESX/],
   ['with its descriptor at sector 2', vmdk([28, le64(2)]), /at sector 2 in place of 1/],
   ['with its descriptor nowhere', vmdk([28, le64(0)]), /at sector 0/],
