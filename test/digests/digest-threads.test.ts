@@ -126,6 +126,34 @@ test('a file shorter than its size fails', async () => {
   await until('both threads to close it', async () => (await openings(path)) === 0);
 });
 
+test('beside others a shortened file fails, one that is cancelled is closed, and the others go on', async () => {
+  const one = digestThreads({ count: 1 });
+  try {
+    const all = await Promise.all(
+      [3 * mebibyte + 7, mebibyte, 5, 4 * mebibyte, 2 * mebibyte].map(async (size) => {
+        const bytes = randomBytes(size);
+        const path = await fileOf(bytes);
+        return { bytes, path, digesting: one.follow(path, ['md5']) };
+      }),
+    );
+    const [first, second, third, shortened, cancelled] = all.map(({ digesting }) => digesting);
+    const ends = [first, second, third].map((digesting, nth) =>
+      digesting?.finish(all[nth]?.bytes.length ?? 0),
+    );
+    const failing = shortened?.finish(5 * mebibyte);
+    const cancelling = cancelled?.finish(2 * mebibyte);
+    cancelled?.cancel();
+    await assert.rejects(async () => cancelling, /cancelled/);
+    await assert.rejects(async () => failing, /the file ends at 4194304 of 5242880 bytes/);
+    for (const [nth, digests] of (await Promise.all(ends)).entries())
+      assert.equal(digests?.md5, expected(all[nth]?.bytes ?? Buffer.alloc(0)).md5);
+    for (const { path } of all)
+      await until('the file to be closed', async () => (await openings(path)) === 0);
+  } finally {
+    await one.close();
+  }
+});
+
 test('an unknown algorithm fails its own task only', async () => {
   const path = await fileOf(Buffer.from('abc'));
   await assert.rejects(threads.follow(path, ['md5', 'rot13']).finish(3), DigestFailed);
