@@ -42,7 +42,9 @@ const keepEntries = 6_000;
 /** Of read models that gather: what they load costs nobody a wait, and what they keep costs the garbage collector. */
 const keepGathered = 1_000;
 const batchEvents = 2000;
-const besideEveryMs = 1000;
+/** Read models of a process look in the same moments, so that one question does for all of their leases. */
+const besideEveryMs = 1_000;
+const dropEveryMs = 10_000;
 /** So long a checkpoint may stay behind events that change nothing; all of a process pass them at the same moments. */
 const settleMs = 50;
 
@@ -143,12 +145,15 @@ async function followInto<Parts extends object>(
     mover,
   );
   const settling = settler(writer, pool, () => stop.abort());
+  let droppedAt = performance.now();
   const beside = repeatedly(besideEveryMs, logger, async () => {
     const before = writer.position;
-    const now = await liveGeneration(pool, projection);
+    const [isHeld, now] = await Promise.all([lease.tryHold(), liveGeneration(pool, projection)]);
     const isOurs = now?.number === live.number && now.position >= before;
-    if (!isOurs || !(await lease.tryHold())) stop.abort();
+    if (!isOurs || !isHeld) stop.abort();
+    if (performance.now() - droppedAt < dropEveryMs) return;
     await dropRetired(pool, projection.name, retiredGraceMs);
+    droppedAt = performance.now();
   });
   logger.info({ position: live.position }, 'following the log');
   let isOriginKept = live.logId !== null;
@@ -202,19 +207,27 @@ function settler(writer: Writer, pool: Pool, failed: () => void) {
   };
 }
 
-/** Runs again and again, one at a time; a failure is left to the next. */
+/** Runs again and again, one at a time, at whole multiples of `everyMs` of the process's clock; a failure is left to the next. */
 function repeatedly(everyMs: number, logger: Logger, work: () => Promise<void>) {
   let running: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    running ??= work()
-      .catch((error) => logger.warn({ err: error }, 'the live generation cannot be looked after'))
-      .finally(() => {
-        running = undefined;
-      });
-  }, everyMs);
+  const next = (): NodeJS.Timeout =>
+    setTimeout(
+      () => {
+        timer = next();
+        running ??= work()
+          .catch((error) =>
+            logger.warn({ err: error }, 'the live generation cannot be looked after'),
+          )
+          .finally(() => {
+            running = undefined;
+          });
+      },
+      everyMs - (performance.now() % everyMs),
+    );
+  let timer = next();
   return {
     async stop() {
-      clearInterval(timer);
+      clearTimeout(timer);
       await running;
     },
   };

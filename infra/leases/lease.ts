@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { together } from '../../domain/together.ts';
 import type { DeathWatch } from './death-watch.ts';
 import { withLeases } from './migrations.ts';
 
@@ -7,6 +8,29 @@ export interface Lease {
   tryHold(): Promise<boolean>;
   /** Gives it up, if held, so that the next need not wait. */
   release(): Promise<void>;
+}
+
+interface Held {
+  readonly owner: string;
+  readonly token: string | bigint;
+}
+
+const reads = new WeakMap<Pool, (name: string) => Promise<Held | undefined>>();
+
+/** A process with many leases looks at them in the same moments: one question for all. */
+function readOf(pool: Pool): (name: string) => Promise<Held | undefined> {
+  const known = reads.get(pool);
+  if (known !== undefined) return known;
+  const read = together(async (names) => {
+    const { rows } = await pool.query<Held & { name: string }>({
+      name: 'lease-read',
+      text: 'select name, owner, token from leases where name = any ($1::text[])',
+      values: [names],
+    });
+    return new Map(rows.map((row) => [row.name, row]));
+  });
+  reads.set(pool, read);
+  return read;
 }
 
 /**
@@ -23,12 +47,7 @@ export function lease(
   }: { name: string; owner: string; watch: DeathWatch; onTakeOver?: (from: string) => void },
 ): Lease {
   const tryHold = async (): Promise<boolean> => {
-    const { rows } = await pool.query<{ owner: string; token: string | bigint }>({
-      name: 'lease-read',
-      text: 'select owner, token from leases where name = $1',
-      values: [name],
-    });
-    const held = rows[0];
+    const held = await readOf(pool)(name);
     if (held?.owner === owner) return true;
     if (held !== undefined && !watch.isDead(held.owner)) return false;
     const taken = await pool.query(

@@ -1,9 +1,9 @@
 import type { Pool } from 'pg';
+import { together } from '../../domain/together.ts';
 import type { Images } from './images.ts';
 import { askOf, listed, partsOf, planNames, storable } from './listing.ts';
 import type { ImageRecord, Work } from './record.ts';
 import { recordColumns, recordFrom, type Values } from './record-from.ts';
-import { together } from './together.ts';
 
 /** Queries over the views of the read model, which name the live generation: each sees one generation only. */
 export function imageQueries(pool: Pool): Images {

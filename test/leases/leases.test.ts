@@ -224,3 +224,21 @@ describe('a lease', () => {
     assert.deepEqual(from, ['worker-dead']);
   });
 });
+
+test('leases that are asked for in one moment are read with one question, each with its own answer', async () => {
+  const names = ['one', 'two', 'three'];
+  const of = (from: Pool, name: string, owner: string) =>
+    lease(from, { name, owner, watch: told() });
+  for (const name of names) assert.equal(await of(pool, name, name).tryHold(), true);
+  let questions = 0;
+  const counting = new Proxy(pool, {
+    get(target, key) {
+      if (key === 'query') questions += 1;
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const held = await Promise.all(names.map((name) => of(counting, name, 'two').tryHold()));
+  assert.deepEqual(held, [false, true, false]);
+  assert.equal(questions, 1);
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { together } from '../../projections/images/together.ts';
+import { together } from '../../domain/together.ts';
 
 test('what is asked for in one turn is asked at once, and each gets its own', async () => {
   const asked: (readonly string[])[] = [];

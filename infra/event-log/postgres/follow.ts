@@ -17,7 +17,8 @@ export interface Part {
 }
 
 const batch = 1_000;
-const pollMs = 250;
+/** Every append rings, and so does a new connection to the bell: this is for a connection that is dead and does not tell. */
+const pollMs = 1_000;
 
 /** Batches above `after`, for ever. While the log is ahead, the next batch is read as the last one is worked on. */
 export async function* following({ after, signal, read, news }: Following) {
