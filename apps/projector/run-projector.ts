@@ -222,7 +222,8 @@ function repeatedly(everyMs: number, logger: Logger, work: () => Promise<void>) 
             running = undefined;
           });
       },
-      everyMs - (performance.now() % everyMs),
+      // A timer may fire a moment early: the multiple that it was for is not looked at twice.
+      1.5 * everyMs - ((performance.now() + everyMs / 2) % everyMs),
     );
   let timer = next();
   return {
