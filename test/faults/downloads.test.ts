@@ -121,8 +121,8 @@ test('a download from where nothing is to be had ends, and its owner can read wh
   const { os_glance_failed_upload, os_glance_failed_import } = shown;
   assert.match(os_glance_failed_upload ?? '', /no such file .*404/);
   assert.equal(os_glance_failed_import, 'file');
-  const task = await taskOf(id);
-  assert.deepEqual([task?.status, task?.message], ['failure', os_glance_failed_upload]);
+  await until('the task to have failed', async () => (await taskOf(id))?.status === 'failure');
+  assert.equal((await taskOf(id))?.message, os_glance_failed_upload);
 });
 
 test('a download of other bytes than were promised ends, and its owner can read why', async () => {
